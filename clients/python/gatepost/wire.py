@@ -1,0 +1,368 @@
+"""The wire: one strict JSON object per line, and the shape of every message.
+
+Most users need nothing from here. decode() and encode() convert lines, check() verifies a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn, Optional, Tuple
+
+from ._verdict import check_verdict
+
+MAX_LINE = 1048576
+"""The longest line in octets, without its LF."""
+MAX_DEPTH = 16
+MAX_INT = 2**53 - 1
+
+HOOKS = ("connect", "ehlo", "starttls", "secure", "mail", "rcpt", "data", "message", "disconnect")
+BODY_MODES = ("none", "headers", "inline", "path")
+CONTEXT = ("client", "listener", "helo", "tls", "mail", "recipients")
+EVENTS = (
+    "connect", "secure", "command", "ehlo", "starttls", "mail", "rcpt", "data", "message", "delivery", "reset",
+    "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.service", "violation",
+    "gateway.start", "gateway.ready", "gateway.drain",
+)  # fmt: skip
+
+Message = Dict[str, Any]
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+
+class WireError(ValueError):
+    """A line or message that breaks the protocol. `code` is the protocol's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _pairs(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
+
+
+def _int(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_INT:
+        raise ValueError("integer beyond 2^53-1")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def decode(line: bytes) -> Optional[Message]:
+    """Parse one line (with or without its LF). None for a line of white space. Raises WireError."""
+    if line.endswith(b"\n"):
+        line = line[:-1]
+    if len(line) > MAX_LINE:
+        raise WireError("line_too_long", f"a line of more than {MAX_LINE} octets")
+    if not line.strip(b" \t\r\n"):
+        return None
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", line)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise WireError("bad_json", f"nested deeper than {MAX_DEPTH}")
+    try:
+        value = json.loads(
+            line.decode("utf-8"), object_pairs_hook=_pairs, parse_int=_int, parse_float=_float, parse_constant=_constant
+        )
+        if b"\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no text
+    except ValueError as error:
+        raise WireError("bad_json", f"not a strict JSON object: {error}") from None
+    if not isinstance(value, dict):
+        raise WireError("bad_json", "not a JSON object")
+    return value
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """One line with its LF, in ASCII. Raises WireError when it would be too long or not valid."""
+    try:
+        text = json.dumps(message, ensure_ascii=False, allow_nan=False)
+        text.encode("utf-8")
+        line = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise WireError("bad_json", f"cannot be sent as JSON: {error}") from None
+    if len(line) > MAX_LINE:
+        raise WireError("line_too_long", f"a line of more than {MAX_LINE} octets")
+    return line + b"\n"
+
+
+def _fail(text: str, code: str = "bad_message") -> NoReturn:
+    raise WireError(code, text)
+
+
+def is_int(value: object, low: int = 0) -> bool:
+    """Whether value is an integer (not a boolean) of at least `low`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+
+
+def _get_int(msg: Mapping[str, Any], key: str, low: int = 0) -> int:
+    if not is_int(msg.get(key), low):
+        _fail(f'"{key}" must be an integer of at least {low}')
+    return int(msg[key])
+
+
+def _get_str(msg: Mapping[str, Any], key: str, optional: bool = False) -> None:
+    if (key in msg or not optional) and not isinstance(msg.get(key), str):
+        _fail(f'"{key}" must be a string')
+    twin = msg.get(key + "_b64")
+    if twin is not None:
+        b64(twin)
+
+
+def _get_dict(msg: Mapping[str, Any], key: str) -> Dict[str, Any]:
+    value = msg.get(key)
+    if not isinstance(value, dict):
+        _fail(f'"{key}" must be an object')
+    return value
+
+
+def _strings(value: object, what: str) -> List[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        _fail(f'"{what}" must be an array of strings')
+    return value
+
+
+def b64(value: object) -> bytes:
+    """Strict base64. Raises WireError."""
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        return base64.b64decode(value.encode("ascii"), validate=True)
+    except (ValueError, binascii.Error):
+        raise WireError("bad_message", "not valid base64") from None
+
+
+def check_must(msg: Mapping[str, Any]) -> None:
+    """Refuse a message that must be understood and is not: no feature is known today."""
+    if "must" in msg and _strings(msg["must"], "must"):
+        _fail(f'"must" names an unknown feature: {msg["must"][0]}', "bad_reply" if msg.get("type") == "reply" else "bad_message")
+
+
+def _version(msg: Mapping[str, Any]) -> None:
+    if _get_int(msg, "version") != 1:
+        _fail(f'version {msg["version"]} is not known', "version")
+
+
+def check_body(modes: Iterable[str]) -> None:
+    """Check a list of body modes. Raises WireError (a ValueError)."""
+    modes = list(modes)
+    if not modes:
+        _fail("the list of body modes is empty")
+    for mode in modes:
+        if mode not in BODY_MODES:
+            _fail(f"body mode {mode!r} is not known: use {', '.join(BODY_MODES)}", "body_unknown")
+    if modes[-1] == "inline":
+        _fail('body mode "inline" needs a fallback after it, such as "path"', "body_no_fallback")
+
+
+def _hello(msg: Message) -> None:
+    gateway = _get_dict(msg, "gateway")
+    _get_str(gateway, "name")
+    _get_str(gateway, "epoch")
+    versions = msg.get("versions")
+    if not isinstance(versions, list) or not all(is_int(item, 1) for item in versions):
+        _fail('"versions" must be an array of integers')
+    if msg.get("protocol") == "gatepost-policy":
+        for key in ("hooks", "context", "body"):
+            _strings(msg.get(key), key)
+        _get_dict(msg, "limits")
+    elif msg.get("protocol") == "gatepost-events":
+        _get_int(msg, "head")
+        _get_int(msg, "oldest")
+    else:
+        _fail(f'protocol {msg.get("protocol")!r} is not known')
+
+
+def _register(msg: Message) -> None:
+    _version(msg)
+    hooks = _get_dict(msg, "hooks")
+    if not hooks:
+        _fail('"hooks" is empty')
+    for name, options in hooks.items():
+        if name not in HOOKS:
+            _fail(f"hook {name!r} is not known", "unknown_hook")
+        if not isinstance(options, dict):
+            _fail(f"the options of hook {name} must be an object")
+        for key in ("need", "want"):
+            if key in options:
+                _strings(options[key], key)
+        for need in options.get("need", ()):
+            if need not in CONTEXT:
+                _fail(f'hook {name} needs "{need}", which is not known', "need_unavailable")
+    _get_str(msg, "service", True)
+    _get_str(msg, "software", True)
+    if "body" in msg:
+        check_body(_strings(msg["body"], "body"))
+    if "window" in msg:
+        _get_int(msg, "window", 1)
+
+
+def _ready(msg: Message) -> None:
+    _version(msg)
+    _get_str(msg, "policy")
+    for options in _get_dict(msg, "hooks").values():
+        if not isinstance(options, dict):
+            _fail("the options of a hook must be an object")
+    _strings(msg.get("missing"), "missing")
+    _get_int(msg, "window", 1)
+    _strings(msg.get("body"), "body")
+    if msg.get("spool") is not None:
+        _get_str(msg, "spool")
+
+
+def _error(msg: Message) -> None:
+    if not isinstance(msg.get("fatal"), bool):
+        _fail('"fatal" must be true or false')
+    _get_str(msg, "code")
+    _get_str(msg, "message")
+
+
+def _mailbox(value: object) -> None:
+    if not isinstance(value, dict):
+        _fail("a mailbox must be an object")
+    for key in ("address", "local", "domain"):
+        _get_str(value, key)
+    params = value.get("params")
+    if not isinstance(params, list):
+        _fail('"params" must be an array')
+    for pair in params:
+        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
+            _fail("a parameter must be a pair")
+        if pair[1] is not None and not isinstance(pair[1], str):
+            _fail("the value of a parameter must be a string or null")
+
+
+def _request(msg: Message) -> None:
+    hook = msg.get("hook")
+    _get_str(msg, "hook")
+    _get_str(msg, "session")
+    _get_str(msg, "transaction", True)
+    if hook != "disconnect":
+        _get_int(msg, "id")
+        _get_str(msg, "key")
+        _get_int(msg, "deadline_ms")
+    args = _get_dict(msg, "args")
+    context = _get_dict(msg, "context")
+    if "mail" in context:
+        _mailbox(context["mail"])
+    if hook in ("mail", "rcpt"):
+        _mailbox(args)
+    if hook == "rcpt":
+        _get_int(args, "index", 1)
+        _get_int(args, "accepted")
+    elif hook == "ehlo":
+        _get_str(args, "verb")
+        _get_str(args, "name")
+    elif hook == "data":
+        _get_int(args, "recipients")
+    elif hook == "message":
+        _get_int(args, "size")
+        body = _get_dict(args, "body")
+        key = {"none": "mode", "headers": "headers_b64", "inline": "data_b64", "path": "path"}.get(str(body.get("mode")))
+        if key is None:
+            _fail(f'body mode {body.get("mode")!r} is not known')
+        _get_str(body, key)
+        if key.endswith("_b64"):
+            b64(body[key])
+    elif hook == "disconnect":
+        _get_str(args, "reason")
+
+
+def _cancel(msg: Message) -> None:
+    ids = msg.get("ids")
+    if not isinstance(ids, list) or not all(is_int(item) for item in ids):
+        _fail('"ids" must be an array of integers')
+    _get_str(msg, "why")
+
+
+def _reply(msg: Message) -> None:
+    _get_int(msg, "id")
+    for key in ("code", "status", "text", "reason"):
+        if key in msg and msg[key] is None:
+            _fail(f'"{key}" must not be null', "bad_reply")
+    try:
+        check_verdict(msg.get("verdict"), msg.get("code"), msg.get("status"), msg.get("text"), msg.get("reason"))
+    except ValueError as error:
+        _fail(str(error), "bad_reply")
+    if msg.get("until", "command") != "command":
+        _fail(f'until {msg["until"]!r} is not known', "bad_reply")
+    if msg.get("edits", []) != []:
+        _fail("no edits are known", "bad_reply")
+
+
+def _subscribe(msg: Message) -> None:
+    _version(msg)
+    _get_str(msg, "name", True)
+    for name in _strings(msg.get("events", ["*"]), "events"):
+        known = name == "*" or name in EVENTS
+        if name.endswith(".*"):
+            known = any(event.startswith(name[:-1]) for event in EVENTS)
+        if not known:
+            _fail(f"event {name!r} is not known", "unknown_event")
+    start = msg.get("from", "now")
+    if isinstance(start, dict):
+        _get_str(start, "epoch")
+        _get_int(start, "seq")
+    elif start not in ("now", "oldest"):
+        _fail('"from" must be "now", "oldest" or an object with epoch and seq')
+
+
+def _subscribed(msg: Message) -> None:
+    _version(msg)
+    _get_str(msg, "epoch")
+    _get_int(msg, "from", 1)
+    _get_int(msg, "replaying")
+
+
+def _event(msg: Message) -> None:
+    if _get_int(msg, "seq", 1) <= _get_int(msg, "prev"):
+        _fail('"seq" must be greater than "prev"')
+    for key in ("time", "event"):
+        _get_str(msg, key)
+    for key in ("session", "transaction"):
+        _get_str(msg, key, True)
+    _get_dict(msg, "data")
+
+
+def _gap(msg: Message) -> None:
+    _get_str(msg, "why")
+    if msg["why"] != "epoch" or "from" in msg:
+        start, end = _get_int(msg, "from", 1), _get_int(msg, "to", 1)
+        if end < start or _get_int(msg, "lost", 1) != end - start + 1:
+            _fail('"from", "to" and "lost" of a gap do not fit')
+
+
+_CHECKS: Dict[str, Callable[[Message], None]] = {
+    "hello": _hello, "register": _register, "ready": _ready, "error": _error, "request": _request, "cancel": _cancel,
+    "reply": _reply, "subscribe": _subscribe, "subscribed": _subscribed, "event": _event, "gap": _gap,
+}  # fmt: skip
+
+
+def check(msg: Message) -> None:
+    """Verify the shape of a message of a known type. Unknown fields are ignored. Raises WireError."""
+    kind = msg.get("type")
+    if not isinstance(kind, str):
+        _fail('"type" must be a string')
+    if kind not in _CHECKS:
+        _fail(f"message type {kind!r} is not known", "unknown_type")
+    check_must(msg)
+    _CHECKS[kind](msg)
