@@ -20,7 +20,8 @@ Reading events::
         print(item)
 """
 
-from ._events import Event, EventsError, Gap, Subscriber, events
+from ._cursor import Event, EventsError, Gap
+from ._events import Subscriber, events
 from ._request import ContentError, Request, mailbox, raw
 from ._service import Service
 from ._verdict import Verdict, accept, disconnect, reject, tempfail

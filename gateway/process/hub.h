@@ -1,0 +1,10 @@
+/* hub: the process that serves the event channel. */
+#ifndef PROCESS_HUB_H
+#define PROCESS_HUB_H
+
+struct runtime;
+
+/* Runs until SIGTERM. Returns a code after sysexits.h. */
+int hub_run(struct runtime *runtime);
+
+#endif

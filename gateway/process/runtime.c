@@ -1,0 +1,160 @@
+#include "runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "delivery/spool.h"
+#include "net/listener.h"
+#include "net/tls_context.h"
+#include "privileges.h"
+
+/* Every worker has a TCP socket of its own; the kernel spreads the clients (SO_REUSEPORT). A Unix
+ * socket has no such thing: the workers share one. */
+static bool bind_listener(struct runtime *r, size_t listener, char *error, size_t size)
+{
+	const struct config_listener *settings = &r->config->listeners[listener];
+	struct address address;
+
+	if (!address_parse(settings->address, &address)) {
+		snprintf(error, size, "%s: not an address", settings->address);
+		return false;
+	}
+	for (unsigned worker = 0; worker < r->config->workers; worker++) {
+		int *fd = &r->listeners[worker * r->config->listeners_len + listener];
+
+		if (worker && address_is_unix(&address))
+			*fd = fcntl(r->listeners[listener], F_DUPFD_CLOEXEC, 0);
+		else
+			*fd = listener_bind(&address, r->config->workers > 1, error, size);
+		if (*fd < 0) {
+			if (worker && address_is_unix(&address))
+				snprintf(error, size, "%s: %s", settings->address, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static int bind_unix(const char *path, mode_t mode, const char *user, char *error, size_t size)
+{
+	char text[128];
+	struct address address;
+	int fd;
+
+	snprintf(text, sizeof text, "unix:%s", path);
+	if (!address_parse(text, &address)) {
+		snprintf(error, size, "%s: too long for a socket", path);
+		return -1;
+	}
+	fd = listener_bind(&address, false, error, size);
+	if (fd >= 0 && !privileges_give(path, mode, user, error, size)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool open_directories(struct runtime *r, char *error, size_t size)
+{
+	const struct config *config = r->config;
+	int swept;
+
+	if (!privileges_directory(config->runtime_dir, 0755, config->user, error, size) ||
+	    !privileges_directory(config->spool_dir, 0750, config->user, error, size))
+		return false;
+	swept = spool_sweep(config->spool_dir);
+	if (swept < 0) {
+		snprintf(error, size, "%s: cannot read the directory: %s", config->spool_dir,
+			 strerror(errno));
+		return false;
+	}
+	if (swept)
+		log_info("%s: removed %d unfinished messages", config->spool_dir, swept);
+	return true;
+}
+
+static bool open_tls(struct runtime *r, char *error, size_t size)
+{
+	if (!r->config->tls.certificate)
+		return true;
+	r->tls = tls_context_new(r->config->tls.certificate, r->config->tls.key, error, size);
+	return r->tls != NULL;
+}
+
+static bool open_all(struct runtime *r, char *error, size_t size)
+{
+	const struct config *config = r->config;
+
+	r->counters = counters_new(config->workers);
+	if (!r->counters) {
+		snprintf(error, size, "no memory for the shared counters: %s", strerror(errno));
+		return false;
+	}
+	if (!open_directories(r, error, size) || !open_tls(r, error, size))
+		return false;
+	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
+	if (r->events_socket < 0)
+		return false;
+	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
+	if (r->hub_socket < 0)
+		return false;
+	for (size_t i = 0; i < config->listeners_len; i++) {
+		if (!bind_listener(r, i, error, size))
+			return false;
+	}
+	return true;
+}
+
+bool runtime_open(struct runtime *r, const struct config *config, char *error, size_t size)
+{
+	size_t n = config->workers * config->listeners_len;
+
+	*r = (struct runtime){.config = config, .hub_socket = -1, .events_socket = -1};
+	snprintf(r->hub_path, sizeof r->hub_path, "%s/hub.sock", config->runtime_dir);
+	snprintf(r->events_path, sizeof r->events_path, "%s/events.sock", config->runtime_dir);
+	r->listeners = mem_new(n * sizeof *r->listeners);
+	for (size_t i = 0; i < n; i++)
+		r->listeners[i] = -1;
+	if (open_all(r, error, size))
+		return true;
+	runtime_close(r, true);
+	return false;
+}
+
+static void unlink_listener(const char *address)
+{
+	if (strncmp(address, "unix:", 5) == 0)
+		unlink(address + 5);
+}
+
+void runtime_close(struct runtime *r, bool unlink_sockets)
+{
+	for (size_t i = 0; r->listeners && i < r->config->workers * r->config->listeners_len; i++) {
+		if (r->listeners[i] < 0)
+			continue;
+		close(r->listeners[i]);
+		if (unlink_sockets)
+			unlink_listener(r->config->listeners[i % r->config->listeners_len].address);
+	}
+	if (r->hub_socket >= 0) {
+		close(r->hub_socket);
+		if (unlink_sockets)
+			unlink(r->hub_path);
+	}
+	if (r->events_socket >= 0) {
+		close(r->events_socket);
+		if (unlink_sockets)
+			unlink(r->events_path);
+	}
+	free(r->listeners);
+	r->listeners = NULL;
+	tls_context_free(&r->tls);
+}

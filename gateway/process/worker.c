@@ -1,0 +1,320 @@
+#include "worker.h"
+
+#include <ev.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/counters.h"
+#include "base/ident.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "delivery/delivery.h"
+#include "delivery/io_pool.h"
+#include "events/event_bus.h"
+#include "net/listener.h"
+#include "net/reaper.h"
+#include "policy/policy.h"
+#include "runtime.h"
+#include "session/session.h"
+
+#define SOFTWARE "gatepost/" GATEPOST_VERSION
+
+#define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
+#define EVENTS_MAX 1048576 /* octets of events that wait for the hub */
+/* Clients that come before the services are connected would be told to try again. Accepting waits
+ * for the services this long at most: a service that is down must not keep the door shut. */
+#define START_GRACE 2.0
+#define FLUSH_TIME  1.0 /* for the last events on the way out */
+
+struct worker {
+	struct runtime *runtime;
+	const struct config *config;
+	unsigned number;
+	struct ev_loop *loop;
+	struct session_host host;
+	struct session_listener *listeners;
+	struct listener **accepting; /* NULL entries before and after the time of accepting */
+	struct delivery **deliveries;
+	struct io_pool *io;
+	struct policy_service_settings *services;
+	struct policy_settings policy_settings;
+	char epoch[IDENT_SIZE];
+	bool accepts, stopping;
+	ev_signal term;
+	ev_timer start, stop;
+	ev_prepare flush;
+};
+
+static void publish(struct worker *w, enum event_kind kind)
+{
+	struct event event;
+
+	event_init(&event, kind, NULL, NULL);
+	event_add_integer(&event, "worker", w->number);
+	event_bus_publish(w->host.events, &event);
+}
+
+/* --- listeners --- */
+
+static void on_accept(void *arg, int fd, const struct address *peer, const struct address *local)
+{
+	session_new(arg, fd, peer, local);
+}
+
+static void start_accepting(struct worker *w)
+{
+	size_t n = w->config->listeners_len;
+
+	if (w->accepts || w->stopping)
+		return;
+	w->accepts = true;
+	ev_timer_stop(w->loop, &w->start);
+	for (size_t i = 0; i < n; i++) {
+		int *fd = &w->runtime->listeners[w->number * n + i];
+
+		w->accepting[i] = listener_new(w->loop, *fd, on_accept, &w->listeners[i]);
+		*fd = -1; /* the listener's now */
+	}
+	publish(w, EVENT_GATEWAY_READY);
+	log_info("accepting connections");
+}
+
+static void on_start(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop, (void)events;
+	log_warning("not every policy service is connected: accepting connections without");
+	start_accepting(timer->data);
+}
+
+static void on_policy_event(void *arg, const struct event *event)
+{
+	struct worker *w = arg;
+
+	event_bus_publish(w->host.events, event);
+	if (event->kind == EVENT_POLICY_SERVICE && w->host.policy &&
+	    policy_is_ready(w->host.policy))
+		start_accepting(w);
+}
+
+static void set_up_listener(struct worker *w, size_t i)
+{
+	const struct config *config = w->config;
+	const struct config_listener *settings = &config->listeners[i];
+
+	w->listeners[i] = (struct session_listener){
+		.host = &w->host,
+		.name = settings->name,
+		.smtp =
+			{
+				.hostname = config->hostname,
+				.message_size = config->limits.message_size,
+				.recipients = config->limits.recipients,
+				.errors = config->limits.errors,
+				.commands = config->limits.commands,
+				.messages = config->limits.messages,
+				.starttls = settings->tls == CONFIG_TLS_STARTTLS,
+				.implicit_tls = settings->tls == CONFIG_TLS_IMPLICIT,
+				.require_tls = settings->require_tls,
+				.accept_any = settings->accept_any,
+				.accept_domains =
+					(const char *const *)settings->accept_domains.items,
+				.accept_domains_len = settings->accept_domains.len,
+			},
+		.tls = settings->tls == CONFIG_TLS_NONE ? NULL : w->runtime->tls,
+		.policies = settings->policies,
+		.policies_len = settings->policies_len,
+		.delivery = w->deliveries[settings->delivery],
+	};
+}
+
+/* --- set-up --- */
+
+static bool set_up_deliveries(struct worker *w)
+{
+	const struct config *config = w->config;
+	char error[512];
+
+	w->io = io_pool_new(w->loop, IO_THREADS);
+	w->deliveries = mem_new(config->deliveries_len * sizeof(struct delivery *));
+	for (size_t i = 0; i < config->deliveries_len; i++) {
+		struct delivery_settings settings = {
+			.name = config->deliveries[i].name,
+			.maildir = config->deliveries[i].maildir,
+			.discard = config->deliveries[i].discard,
+			.hostname = config->hostname,
+		};
+
+		w->deliveries[i] = delivery_new(w->loop, &settings, w->io, error, sizeof error);
+		if (!w->deliveries[i]) {
+			log_error("delivery %s: %s", settings.name, error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void set_up_policy(struct worker *w)
+{
+	const struct config *config = w->config;
+	struct policy_callbacks callbacks = {.on_event = on_policy_event, .arg = w};
+
+	w->services = mem_new(config->policies_len * sizeof *w->services);
+	for (size_t i = 0; i < config->policies_len; i++) {
+		w->services[i] = (struct policy_service_settings){
+			.name = config->policies[i].name,
+			.sockets = (const char *const *)config->policies[i].sockets.items,
+			.sockets_len = config->policies[i].sockets.len,
+			.hooks = config->policies[i].hooks,
+			.timeout = config->policies[i].timeout,
+			.on_failure = config->policies[i].on_failure,
+		};
+	}
+	w->policy_settings = (struct policy_settings){
+		.services = w->services,
+		.services_len = config->policies_len,
+		.gateway = {.name = config->hostname,
+			    .worker = w->number,
+			    .epoch = w->epoch,
+			    .software = SOFTWARE},
+		.message_size = config->limits.message_size,
+		.spool_dir = config->spool_dir,
+	};
+	w->host.policy = policy_new(w->loop, &w->policy_settings, &callbacks);
+}
+
+static void set_up_host(struct worker *w)
+{
+	const struct config *config = w->config;
+
+	w->host.loop = w->loop;
+	w->host.counters = w->runtime->counters;
+	w->host.slot = counters_slot(w->runtime->counters, w->number);
+	w->host.hostname = config->hostname;
+	w->host.spool_dir = config->spool_dir;
+	w->host.connections_max = config->limits.connections;
+	w->host.command_timeout = config->limits.command_timeout;
+	w->host.data_timeout = config->limits.data_timeout;
+	w->host.session_time = config->limits.session_time;
+	list_init(&w->host.sessions);
+	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
+}
+
+/* --- the end --- */
+
+static void on_flush(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct worker *w = watcher->data;
+
+	(void)events;
+	if (event_bus_is_empty(w->host.events))
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_stop(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+
+	(void)events;
+	if (!list_empty(&w->host.sessions)) {
+		log_warning("drain_timeout is over: closing the sessions that are left");
+		w->host.on_empty = NULL;
+		session_close_all(&w->host);
+	}
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* All sessions have ended: what is left is to hand the last events to the hub. */
+static void on_empty(void *arg)
+{
+	struct worker *w = arg;
+
+	ev_timer_stop(w->loop, &w->stop);
+	ev_timer_set(&w->stop, FLUSH_TIME, 0);
+	ev_timer_start(w->loop, &w->stop);
+	ev_prepare_start(w->loop, &w->flush);
+}
+
+static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	struct worker *w = watcher->data;
+
+	(void)events;
+	if (w->stopping)
+		return;
+	w->stopping = true;
+	log_info("stopping");
+	publish(w, EVENT_GATEWAY_DRAIN);
+	ev_timer_stop(loop, &w->start);
+	for (size_t i = 0; i < w->config->listeners_len; i++)
+		listener_free(&w->accepting[i]);
+	ev_timer_set(&w->stop, w->config->drain_timeout, 0);
+	ev_timer_start(loop, &w->stop);
+	w->host.on_empty = on_empty;
+	w->host.arg = w;
+	session_drain_all(&w->host);
+	if (list_empty(&w->host.sessions))
+		on_empty(w);
+}
+
+static void tear_down(struct worker *w)
+{
+	ev_timer_stop(w->loop, &w->stop);
+	ev_timer_stop(w->loop, &w->start);
+	ev_prepare_stop(w->loop, &w->flush);
+	ev_signal_stop(w->loop, &w->term);
+	policy_free(&w->host.policy);
+	/* Deliveries of sessions that were cut run to their end here. */
+	io_pool_free(&w->io);
+	for (size_t i = 0; w->deliveries && i < w->config->deliveries_len; i++)
+		delivery_free(&w->deliveries[i]);
+	atomic_store(&w->host.slot->events_lost, event_bus_lost(w->host.events));
+	event_bus_free(&w->host.events);
+	reaper_run(w->loop);
+	free(w->deliveries);
+	free(w->services);
+	free(w->listeners);
+	free(w->accepting);
+}
+
+static void start(struct worker *w)
+{
+	size_t n = w->config->listeners_len;
+
+	w->listeners = mem_new(n * sizeof *w->listeners);
+	w->accepting = mem_new(n * sizeof(struct listener *));
+	for (size_t i = 0; i < n; i++)
+		set_up_listener(w, i);
+	ev_signal_init(&w->term, on_term, SIGTERM);
+	ev_timer_init(&w->start, on_start, START_GRACE, 0);
+	ev_timer_init(&w->stop, on_stop, 0, 0);
+	ev_prepare_init(&w->flush, on_flush);
+	w->term.data = w->start.data = w->stop.data = w->flush.data = w;
+	ev_signal_start(w->loop, &w->term);
+	ev_timer_start(w->loop, &w->start);
+	if (policy_is_ready(w->host.policy))
+		start_accepting(w);
+}
+
+int worker_run(struct runtime *runtime, unsigned number)
+{
+	struct worker w = {.runtime = runtime, .config = runtime->config, .number = number};
+	int code = EX_OK;
+
+	ident_make(w.epoch);
+	w.loop = ev_default_loop(EVFLAG_AUTO);
+	if (!w.loop) {
+		log_error("no event loop: libev finds no way to wait for descriptors");
+		return EX_OSERR;
+	}
+	set_up_host(&w);
+	set_up_policy(&w);
+	if (set_up_deliveries(&w)) {
+		start(&w);
+		ev_run(w.loop, 0);
+	} else {
+		code = EX_CANTCREAT;
+	}
+	tear_down(&w);
+	return code;
+}

@@ -1,0 +1,52 @@
+#include "received.h"
+
+#include <string.h>
+
+/* The name of EHLO may be anything but controls. In a header, parentheses, semicolons and quotes
+ * would change what the field says. */
+static void append_safe(struct buf *out, struct octets text)
+{
+	static const char harmless[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"-._:[]@+=";
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		buf_append(out, c && strchr(harmless, c) ? &c : "?", 1);
+	}
+}
+
+/* RFC 3848: which protocol the message came by. */
+static const char *with_protocol(const struct hook_context *context)
+{
+	if (!context->helo || strcmp(context->helo->verb, "EHLO") != 0)
+		return "SMTP";
+	return context->tls ? "ESMTPS" : "ESMTP";
+}
+
+void received_field(struct buf *out, const struct hook_context *context, const char *hostname,
+		    const char *transaction, const char *date)
+{
+	buf_append_string(out, "Received: from ");
+	if (context->helo)
+		append_safe(out, context->helo->name);
+	else
+		buf_append_string(out, "unknown");
+	if (context->client
+		    .ip) /* RFC 5321 4.4: the address as it was seen, an IPv6 one with its tag */
+		buf_printf(out, " ([%s%s])", strchr(context->client.ip, ':') ? "IPv6:" : "",
+			   context->client.ip);
+	if (context->tls)
+		buf_printf(out, "\r\n\t(using %s with cipher %s (%d bits))", context->tls->version,
+			   context->tls->cipher, context->tls->bits);
+	buf_printf(out, "\r\n\tby %s (gatepost) with %s id %s", hostname, with_protocol(context),
+		   transaction);
+	/* With several recipients a "for" would tell each of them about another (RFC 5321 7.6). */
+	if (context->recipients_len == 1) {
+		buf_append_string(out, "\r\n\tfor <");
+		append_safe(out, context->recipients[0].address);
+		buf_append_string(out, ">");
+	}
+	buf_printf(out, ";\r\n\t%s\r\n", date);
+}

@@ -1,0 +1,64 @@
+/* session: one client from accept to close. The only place where the SMTP engine meets the world.
+ *
+ *      transport --on_transport--.                        ,--> policy_ask    (a hook is open)
+ *      policy    --on_verdict----+--> loop over ----------+--> spool, delivery (octets, a whole
+ * message) delivery  --on_delivered--'    smtp_step()         `--> event_bus     (a reply has been
+ * made)
+ *
+ * It decides nothing itself: what may be said is the engine's, who may say it the services', where
+ * mail goes the delivery's. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <ev.h>
+
+#include "base/counters.h"
+#include "base/list.h"
+#include "net/address.h"
+#include "protocol/hook.h"
+#include "smtp/smtp.h"
+
+struct delivery;
+struct event_bus;
+struct policy;
+struct tls_context;
+struct session;
+
+/* What all sessions of a worker share. */
+struct session_host {
+	struct ev_loop *loop;
+	struct policy *policy;
+	struct event_bus *events;
+	struct counters *counters;
+	struct counters_slot *slot; /* this worker's */
+	struct list sessions;
+	const char *hostname;
+	const char *spool_dir;
+	uint64_t connections_max;
+	double command_timeout, data_timeout, session_time; /* seconds */
+	void (*on_empty)(
+		void *arg); /* the last session has ended, from the loop; NULL: nobody asks */
+	void *arg;
+};
+
+/* What all sessions of a listener share. */
+struct session_listener {
+	struct session_host *host;
+	const char *name;
+	struct smtp_settings smtp;
+	struct tls_context *tls; /* NULL without TLS */
+	const size_t *policies;
+	size_t policies_len;
+	struct delivery *delivery;
+};
+
+/* Takes fd over; the session ends itself. */
+void session_new(struct session_listener *listener, int fd, const struct address *peer,
+		 const struct address *local);
+/* The gateway stops: each session that has no message in flight gets 421 4.3.2 now, the others when
+ * theirs has its reply. */
+void session_drain_all(struct session_host *host);
+/* Closes every session without another word; deliveries that run still end. */
+void session_close_all(struct session_host *host);
+
+#endif

@@ -1,0 +1,106 @@
+/* The content of a session's message: into the spool, then to the delivery that answers for it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "delivery/delivery.h"
+#include "delivery/spool.h"
+#include "events/event_bus.h"
+#include "received.h"
+#include "session_state.h"
+
+#define RECEIVED_MAX 8192
+
+struct spool_message *session_message(struct session *s)
+{
+	if (!s->message)
+		s->message = spool_message_new(s->host->spool_dir, s->transaction);
+	return s->message;
+}
+
+void session_store_body(struct session *s)
+{
+	const char *data;
+	size_t len;
+	int error;
+
+	smtp_body(s->smtp, &data, &len);
+	if (spool_message_append(session_message(s), data, len))
+		return;
+	error = errno;
+	log_error("%s: message %s cannot be stored: %s", s->host->spool_dir, s->transaction,
+		  strerror(error));
+	if (error == ENOSPC || error == EDQUOT)
+		smtp_body_failed(s->smtp, 452, "4.3.1", "Insufficient system storage");
+	else
+		smtp_body_failed(s->smtp, 451, "4.3.0",
+				 "Local error in processing, try again later");
+	spool_message_free(&s->message);
+}
+
+static void delivery_event(struct session *s, const struct delivery_result *result)
+{
+	struct event event;
+
+	event_init(&event, EVENT_DELIVERY, s->id, session_transaction(s));
+	event_add_text(&event, "delivery", delivery_name(s->listener->delivery));
+	event_add_text(&event, "kind", delivery_kind(s->listener->delivery));
+	event_add_integer(&event, "code", result->code);
+	event_add_text(&event, "status", result->status);
+	event_add_text(&event, "text", result->text);
+	event_add_text(&event, "ref", result->ref);
+	event_add_real(&event, "ms", (ev_now(s->host->loop) - s->delivery_began) * 1000);
+	session_publish(s, &event);
+}
+
+static void on_delivered(void *arg, const struct delivery_result *result)
+{
+	struct session *s = arg;
+
+	s->job = NULL;
+	delivery_event(s, result);
+	if (result->code < 300)
+		atomic_fetch_add_explicit(&s->host->slot->messages, 1, memory_order_relaxed);
+	smtp_delivered(s->smtp, result->code, result->status, result->text);
+	session_advance(s);
+}
+
+/* The engine's mailboxes are octets; the delivery wants strings. The path parser lets no NUL
+ * through. */
+static char *mailbox_string(const struct hook_mailbox *mailbox)
+{
+	return mem_copy_bytes(mailbox->address.data ? mailbox->address.data : "",
+			      mailbox->address.len);
+}
+
+void session_deliver(struct session *s)
+{
+	const struct hook_context *context = &s->request.context;
+	struct delivery_envelope envelope = {.transaction = s->transaction};
+	struct buf received;
+	char date[64], **recipients, *reverse_path;
+
+	session_describe(s, HOOK_MESSAGE);
+	reverse_path = mailbox_string(context->mail);
+	recipients = mem_new(context->recipients_len * sizeof *recipients);
+	for (size_t i = 0; i < context->recipients_len; i++)
+		recipients[i] = mailbox_string(&context->recipients[i]);
+	buf_init(&received, RECEIVED_MAX);
+	text_mail_date(date, sizeof date);
+	received_field(&received, context, s->host->hostname, s->transaction, date);
+	buf_append(&received, "", 1);
+	envelope.reverse_path = reverse_path;
+	envelope.recipients = (const char *const *)recipients;
+	envelope.recipients_len = context->recipients_len;
+	envelope.received = buf_head(&received);
+	s->delivery_began = ev_now(s->host->loop);
+	delivery_start(s->listener->delivery, &envelope, &s->message, on_delivered, s, &s->job);
+	for (size_t i = 0; i < context->recipients_len; i++)
+		free(recipients[i]);
+	free(recipients);
+	free(reverse_path);
+	buf_fini(&received);
+}
