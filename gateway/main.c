@@ -7,7 +7,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "check_command.h"
-#include "config.h"
+#include "config/config.h"
 #include "events_command.h"
 #include "process/master.h"
 

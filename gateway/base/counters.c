@@ -1,5 +1,6 @@
 #include "counters.h"
 
+#include <stddef.h>
 #include <sys/mman.h>
 
 struct counters {

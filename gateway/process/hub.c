@@ -5,7 +5,7 @@
 
 #include "base/ident.h"
 #include "base/log.h"
-#include "config.h"
+#include "config/config.h"
 #include "events/event_hub.h"
 #include "net/reaper.h"
 #include "runtime.h"

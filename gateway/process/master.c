@@ -14,7 +14,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config.h"
+#include "config/config.h"
 #include "hub.h"
 #include "privileges.h"
 #include "runtime.h"

@@ -10,7 +10,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config.h"
+#include "config/config.h"
 #include "delivery/spool.h"
 #include "net/listener.h"
 #include "net/tls_context.h"

@@ -8,7 +8,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config.h"
+#include "config/config.h"
 #include "delivery/delivery.h"
 #include "delivery/io_pool.h"
 #include "events/event_bus.h"

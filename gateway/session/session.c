@@ -96,14 +96,19 @@ static void end(struct session *s)
 		host->on_empty(host->arg);
 }
 
+static void set_reason(struct session *s, enum disconnect_reason reason)
+{
+	if (s->reason_set)
+		return;
+	s->reason = reason;
+	s->reason_set = true;
+}
+
 /* The client is gone. A delivery that has begun still ends first: its message may be stored, and
  * the events must say so. */
 static void client_gone(struct session *s, enum disconnect_reason reason)
 {
-	if (!s->reason_set) {
-		s->reason = reason;
-		s->reason_set = true;
-	}
+	set_reason(s, reason);
 	if (s->wait == SESSION_WAIT_DELIVERY)
 		transport_free(&s->transport);
 	else
@@ -194,7 +199,6 @@ static void start_tls(struct session *s)
 	transport_start_tls(s->transport, s->listener->tls);
 }
 
-/* True when the session waits for more from the client, false when it has ended. */
 static void wait_for_input(struct session *s)
 {
 	bool output_waits = transport_out(s->transport)->len > SMTP_OUT_MAX / 2;
@@ -207,7 +211,9 @@ static void wait_for_input(struct session *s)
 		return;
 	}
 	if (s->input_ended && !output_waits) {
-		client_gone(s, DISCONNECT_CLIENT_GONE);
+		/* All that it said is answered; the last replies still have to reach it. */
+		set_reason(s, DISCONNECT_CLIENT_GONE);
+		finish(s);
 		return;
 	}
 	set_input_timeout(s);
@@ -365,8 +371,7 @@ void session_close_all(struct session_host *host)
 	while (!list_empty(&host->sessions)) {
 		struct session *s = list_of(host->sessions.next, struct session, link);
 
-		s->reason = DISCONNECT_SHUTDOWN;
-		s->reason_set = true;
+		set_reason(s, DISCONNECT_SHUTDOWN);
 		end(s);
 	}
 }

@@ -36,11 +36,12 @@ class Connection:
     async def run(self, stopping: asyncio.Event, grace: float) -> None:
         reading = asyncio.ensure_future(self._talk())
         stopped = asyncio.ensure_future(stopping.wait())
-        self._lost = True  # unless the end is one that the service wants
+        lost = True  # unless the end is one that the service wants
         try:
             await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            self._lost = reading.done()
+            lost = reading.done()
         finally:
+            self._lost = lost
             stopped.cancel()
             await self._finish_up(reading, grace)
 

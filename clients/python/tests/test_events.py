@@ -1,0 +1,92 @@
+"""The subscriber over real sockets: order, gaps, reconnecting."""
+
+import asyncio
+import logging
+import unittest
+from typing import Any, List
+
+import gatepost
+from fake_gateway import EventServer, event
+
+SUBSCRIBED = {"type": "subscribed", "version": 1, "epoch": "E1", "from": 1, "replaying": 0}
+
+
+class Events(unittest.TestCase):
+    def setUp(self) -> None:
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+        self.server = EventServer()
+        self.addCleanup(self.server.close)
+
+    def subscribe(self, **options: Any) -> gatepost.Subscriber:
+        import threading
+
+        self.accepted: List[Any] = []
+        thread = threading.Thread(target=lambda: self.accepted.append(self.server.accept()))
+        thread.start()
+        subscriber = gatepost.Subscriber(self.server.path, **options)
+        self.addCleanup(subscriber.close)
+        self.first: List[Any] = []
+        reader = threading.Thread(target=lambda: self.first.append(next(subscriber, None)))
+        reader.start()
+        thread.join(10)
+        peer, self.subscription = self.accepted[0]
+        self.addCleanup(peer.close)
+        self.peer, self.reader = peer, reader
+        return subscriber
+
+    def test_order_and_announced_gap(self) -> None:
+        subscriber = self.subscribe(events=["mail", "policy.*"], from_="oldest", name="t")
+        self.assertEqual((self.subscription["events"], self.subscription["from"]), (["mail", "policy.*"], "oldest"))
+        gap = {"type": "gap", "from": 4, "to": 9, "lost": 6, "why": "lag"}
+        self.peer.send(SUBSCRIBED, event(1, 0, address="a@x"), event(3, 1), gap, event(12, 9))
+        self.reader.join(10)
+        items = self.first + [next(subscriber) for _ in range(3)]
+        self.assertEqual([getattr(item, "seq", None) for item in items], [1, 3, None, 12])
+        self.assertEqual((items[2].why, items[2].lost), ("lag", 6))
+        self.assertEqual(items[0].data, {"address": "a@x"})
+        self.assertEqual(subscriber.position, ("E1", 12))
+
+    def test_unannounced_loss_is_found(self) -> None:
+        subscriber = self.subscribe(reconnect=False)
+        self.peer.send(SUBSCRIBED, event(1, 0), event(5, 4))
+        self.reader.join(10)
+        gap = next(subscriber)
+        assert isinstance(gap, gatepost.Gap)
+        self.assertEqual((gap.why, gap.start, gap.end, gap.lost), ("unexplained", 2, 4, 3))
+        self.assertEqual(getattr(next(subscriber), "seq", None), 5)
+
+    def test_reconnect_goes_on_after_the_last_event(self) -> None:
+        subscriber = self.subscribe()
+        self.peer.send(SUBSCRIBED, event(1, 0), event(2, 1))
+        self.reader.join(10)
+        next(subscriber)
+        self.peer.close()
+        import threading
+
+        result: List[Any] = []
+        reader = threading.Thread(target=lambda: result.append(next(subscriber)))
+        reader.start()
+        peer, subscription = self.server.accept()
+        self.addCleanup(peer.close)
+        self.assertEqual(subscription["from"], {"epoch": "E1", "seq": 2})
+        peer.send(dict(SUBSCRIBED, **{"from": 3}), event(3, 2))
+        reader.join(10)
+        self.assertEqual(result[0].seq, 3)
+
+    def test_refusal_ends_it(self) -> None:
+        async def run() -> None:
+            loop = asyncio.get_running_loop()
+            stream = gatepost.events(self.server.path, ["mail"])
+            waiting = asyncio.ensure_future(stream.__anext__())
+            peer, _ = await loop.run_in_executor(None, self.server.accept)
+            peer.send({"type": "error", "fatal": True, "code": "unknown_event", "message": "no such event"})
+            with self.assertRaises(gatepost.EventsError):
+                await asyncio.wait_for(waiting, 10)
+            peer.close()
+
+        asyncio.run(run())
+
+
+if __name__ == "__main__":
+    unittest.main()

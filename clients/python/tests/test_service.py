@@ -1,0 +1,170 @@
+"""The policy side over real sockets."""
+
+import asyncio
+import logging
+import os
+import tempfile
+import threading
+import unittest
+
+import gatepost
+from fake_gateway import HELLO, dial, mailbox, registered, request, running
+
+
+class Service(unittest.TestCase):
+    def setUp(self) -> None:
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def test_verdicts(self) -> None:
+        service = gatepost.Service("s", window=7, body=["inline", "path"])
+        answers = {
+            "a": gatepost.accept(),
+            "r": gatepost.reject("No", 550, "5.7.1", reason="listed"),
+            "t": gatepost.tempfail(["Wait", "a bit"]),
+            "d": gatepost.disconnect(),
+        }
+
+        @service.mail(need=["client"], want=["tls"])
+        def mail(request: gatepost.Request) -> gatepost.Verdict:
+            return answers[request.args["local"]]
+
+        with running(service) as path:
+            peer, register = registered(path)
+            self.assertEqual(register["hooks"], {"mail": {"need": ["client"], "want": ["tls"]}})
+            self.assertEqual((register["window"], register["body"], register["service"]), (7, ["inline", "path"], "s"))
+            peer.send(*[request(n, "mail", **mailbox(local, "x")) for n, local in enumerate(answers)])
+            replies = {reply["id"]: reply for reply in (peer.receive() for _ in answers) if reply}
+            self.assertEqual(replies[0], {"type": "reply", "id": 0, "verdict": "accept"})
+            self.assertEqual(
+                replies[1],
+                {"type": "reply", "id": 1, "verdict": "reject", "code": 550, "status": "5.7.1", "text": "No", "reason": "listed"},
+            )
+            self.assertEqual(replies[2], {"type": "reply", "id": 2, "verdict": "tempfail", "text": ["Wait", "a bit"]})
+            self.assertEqual(replies[3]["verdict"], "disconnect")
+            peer.close()
+
+    def test_faults_are_tempfail(self) -> None:
+        service = gatepost.Service("s")
+
+        @service.mail
+        def mail(request: gatepost.Request) -> gatepost.Verdict:
+            raise RuntimeError("a bug in the policy")
+
+        @service.data
+        def data(request: gatepost.Request) -> gatepost.Verdict:
+            return None  # type: ignore[return-value]
+
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send(request(1, "mail", **mailbox("a", "x")), request(2, "data", recipients=1), request(3, "ehlo", verb="EHLO", name="x"))
+            for reply in [peer.receive() for _ in range(3)]:
+                assert reply is not None
+                self.assertEqual((reply["verdict"], reply["code"], reply["status"]), ("tempfail", 451, "4.3.0"))
+            peer.close()
+
+    def test_async_out_of_order_and_cancel(self) -> None:
+        service = gatepost.Service("s")
+        waiting, cancelled = threading.Event(), threading.Event()
+
+        @service.mail
+        async def mail(request: gatepost.Request) -> gatepost.Verdict:
+            if request.args["local"] == "slow":
+                waiting.set()
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    cancelled.set()
+                    raise
+            return gatepost.accept()
+
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send(request(1, "mail", **mailbox("slow", "x")), request(2, "mail", **mailbox("fast", "x")))
+            self.assertEqual((peer.receive() or {})["id"], 2)
+            self.assertTrue(waiting.wait(5))
+            peer.send({"type": "cancel", "ids": [1], "why": "client_gone"})
+            reply = peer.receive()  # still owed
+            self.assertEqual((reply or {})["id"], 1)
+            self.assertTrue(cancelled.is_set())
+            peer.close()
+
+    def test_disconnect_is_not_answered(self) -> None:
+        service = gatepost.Service("s")
+        told = threading.Event()
+
+        @service.disconnect
+        def disconnect(request: gatepost.Request) -> None:
+            if request.args["reason"] == "quit":
+                told.set()
+
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send(request(None, "disconnect", reason="quit", commands=1, messages=0, errors=0))
+            self.assertTrue(told.wait(5))
+            peer.send_raw(b"garbage\n")
+            self.assertIsNone(peer.receive())  # nothing was sent for it, and garbage ends the connection
+            peer.close()
+
+    def test_several_connections(self) -> None:
+        service = gatepost.Service("s")
+        service.mail(lambda request: gatepost.accept())
+        with running(service) as path:
+            peers = [registered(path)[0] for _ in range(5)]
+            for peer in peers:
+                peer.send(request(9, "mail", **mailbox("a", "x")))
+            self.assertEqual([(peer.receive() or {})["id"] for peer in peers], [9] * 5)
+            for peer in peers:
+                peer.close()
+
+    def test_wrong_gateway_is_refused(self) -> None:
+        service = gatepost.Service("s")
+        service.mail(lambda request: gatepost.accept())
+        for bad in (dict(HELLO, versions=[2]), dict(HELLO, protocol="gatepost-events"), {"type": "ready"}):
+            with self.subTest(bad=bad), running(service) as path:
+                peer = dial(path)
+                peer.send(bad)
+                self.assertIsNone(peer.receive())
+                peer.close()
+
+    def test_content_by_path(self) -> None:
+        service = gatepost.Service("s", body=["path"])
+        seen = []
+
+        @service.message
+        def message(request: gatepost.Request) -> gatepost.Verdict:
+            seen.append(request.content())
+            return gatepost.accept()
+
+        with tempfile.TemporaryDirectory() as spool, running(service) as path:
+            content = bytes(range(256)) * 100
+            with open(os.path.join(spool, "m.eml"), "wb") as file:
+                file.write(content)
+            peer, _ = registered(path, spool)
+            body = {"mode": "path", "path": "m.eml"}
+            peer.send(request(1, "message", size=len(content), body=body))
+            self.assertEqual((peer.receive() or {})["verdict"], "accept")
+            self.assertEqual(seen, [content])
+            peer.send(request(2, "message", size=3, body={"mode": "path", "path": "../etc/passwd"}))
+            self.assertEqual((peer.receive() or {})["verdict"], "tempfail")  # ContentError is no acceptance
+            peer.close()
+
+
+class Verdicts(unittest.TestCase):
+    def test_wrong_ones_are_refused_where_they_are_built(self) -> None:
+        for build in (
+            lambda: gatepost.reject("No", 450),
+            lambda: gatepost.reject("No", 550, "4.7.1"),
+            lambda: gatepost.tempfail("line\r\n250 OK"),
+            lambda: gatepost.accept("x" * 481),
+            lambda: gatepost.reject([]),
+            lambda: gatepost.reject(["x"] * 11),
+            lambda: gatepost.reject("caf\u00e9"),
+            lambda: gatepost.accept(reason="Not A Token"),
+        ):
+            with self.assertRaises(ValueError):
+                build()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,101 @@
+/* config: the operator's YAML file as plain C values.
+ *
+ *      file --libyaml--> lines of every setting ---.
+ *        \---libcyaml--> texts, unknown keys ------+--> values --> cross checks --> struct config
+ *                        refused (config_schema)       (config_value)  (config_check)
+ *
+ * Every setting has a default, a range and a line of help; they stand together in one table
+ * (config_settings.h) from which the schema, the reading and `gatepost check --defaults` are made.
+ * A file with any fault gives no configuration at all: a gateway that guesses what its operator
+ * meant is a gateway that loses mail. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "protocol/verdict.h"
+
+enum config_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+
+/* Texts in the order they stand in the file. */
+struct config_texts {
+	char **items;
+	size_t len;
+};
+
+struct config_listener {
+	char *name;
+	char *address; /* address_parse() takes it */
+	enum config_tls tls;
+	bool require_tls;
+	/* Domains mail is accepted for, in lower case. None and not accept_any: no recipient at
+	 * all, so a listener whose operator forgot the list is closed, never an open relay. */
+	struct config_texts accept_domains;
+	bool accept_any;
+	size_t *policies; /* places in config.policies, in the order they are asked */
+	size_t policies_len;
+	size_t delivery; /* place in config.deliveries */
+};
+
+struct config_policy {
+	char *name;
+	struct config_texts sockets; /* absolute paths, at least one */
+	unsigned hooks;		     /* 1u << HOOK_x; ~0u: whatever the service registers */
+	double timeout;		     /* seconds */
+	enum verdict_kind on_failure;
+};
+
+/* Exactly one of maildir and discard is set. */
+struct config_delivery {
+	char *name;
+	char *maildir;
+	bool discard;
+};
+
+struct config_limits {
+	uint64_t message_size;
+	unsigned recipients, connections, errors, commands, messages;
+	double command_timeout, data_timeout, session_time; /* seconds */
+};
+
+struct config {
+	char *hostname;
+	char *runtime_dir;
+	char *spool_dir;
+	char *user;
+	unsigned workers; /* "auto" is already a number here */
+	double drain_timeout;
+	struct config_listener *listeners;
+	size_t listeners_len;
+	struct {
+		char *certificate, *key; /* both or, when no listener speaks TLS, neither */
+	} tls;
+	struct config_policy *policies;
+	size_t policies_len;
+	struct config_delivery *deliveries;
+	size_t deliveries_len;
+	struct config_limits limits;
+	struct {
+		uint64_t ring; /* octets */
+		unsigned subscribers;
+	} events;
+	struct {
+		enum log_level level;
+		bool json;
+	} log;
+};
+
+/* Reads and checks the file. On any fault it returns NULL after writing to `errors` one line for
+ * each fault found, `file:line: setting: what to do` (without the line where the fault is that
+ * something is absent). errno is then 0, or why the file could not be read at all. */
+struct config *config_load(const char *path, FILE *errors);
+/* Frees all of it and sets the pointer to NULL; NULL inside is fine. */
+void config_free(struct config **config);
+/* Every setting with its default, range and help, as commented YAML. */
+void config_print_defaults(FILE *out);
+
+#endif

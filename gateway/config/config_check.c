@@ -1,0 +1,233 @@
+#include "config_check.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/address.h"
+
+/* Listeners, policies and deliveries as a list of names: the name is the first member of each. */
+struct named {
+	const char *key;
+	const void *list;
+	size_t stride, len;
+};
+
+_Static_assert(offsetof(struct config_listener, name) == 0 &&
+		       offsetof(struct config_policy, name) == 0 &&
+		       offsetof(struct config_delivery, name) == 0,
+	       "the name is the first member");
+
+static const char *name_at(const struct named *n, size_t i)
+{
+	return *(char *const *)(const void *)((const char *)n->list + i * n->stride);
+}
+
+/* n->len when there is none. */
+static size_t place_of(const struct named *n, const char *name)
+{
+	size_t i = 0;
+
+	while (i < n->len && (!name_at(n, i) || strcmp(name_at(n, i), name) != 0))
+		i++;
+	return i;
+}
+
+static void check_unique(struct config_source *source, const struct named *n)
+{
+	char path[CONFIG_PATH_SIZE];
+
+	for (size_t i = 0; i < n->len; i++) {
+		size_t first = name_at(n, i) ? place_of(n, name_at(n, i)) : i;
+
+		if (first == i)
+			continue;
+		snprintf(path, sizeof path, "%s[%zu].name", n->key, i);
+		config_source_fault(source, path,
+				    "\"%s\" is already the name of %s[%zu]; change one",
+				    name_at(n, i), n->key, first);
+	}
+}
+
+/* The place of the name, with a fault and 0 when there is none. */
+static size_t resolve(struct config_source *source, const char *path, const struct named *n,
+		      const char *name)
+{
+	char quote[CONFIG_QUOTE_SIZE], known[256] = "";
+	size_t place = place_of(n, name), at = 0;
+
+	if (place < n->len)
+		return place;
+	for (size_t i = 0; i < n->len && at + NAME_MAX_OCTETS + 3 < sizeof known; i++) {
+		if (name_at(n, i))
+			at += (size_t)snprintf(known + at, sizeof known - at, "%s%s",
+					       at ? ", " : "", name_at(n, i));
+	}
+	config_source_fault(source, path, "nothing under %s is named \"%s\"; there is: %s", n->key,
+			    config_source_quote(name, strlen(name), quote), at ? known : "none");
+	return 0;
+}
+
+static void resolve_policies(struct config_source *source, const char *listener,
+			     const struct named *policies, const struct config_texts *names,
+			     struct config_listener *to)
+{
+	char path[CONFIG_PATH_SIZE];
+
+	to->policies = mem_new(names->len * sizeof *to->policies);
+	for (size_t i = 0; i < names->len; i++) {
+		bool repeated = false;
+
+		for (size_t j = 0; j < i; j++)
+			repeated |= strcmp(names->items[i], names->items[j]) == 0;
+		snprintf(path, sizeof path, "%s.policies[%zu]", listener, i);
+		if (repeated)
+			config_source_fault(source, path, "named twice; remove one");
+		else
+			to->policies[to->policies_len++] =
+				resolve(source, path, policies, names->items[i]);
+	}
+}
+
+/* "any" says so alone; among domains it would make the others a lie. */
+static void resolve_any(struct config_source *source, const char *listener,
+			struct config_listener *to)
+{
+	struct config_texts *domains = &to->accept_domains;
+	char path[CONFIG_PATH_SIZE];
+
+	for (size_t i = 0; i < domains->len; i++) {
+		if (!domains->items[i] || strcmp(domains->items[i], "any") != 0)
+			continue;
+		if (domains->len > 1) {
+			snprintf(path, sizeof path, "%s.accept_domains[%zu]", listener, i);
+			config_source_fault(source, path,
+					    "any stands alone; remove it or the other entries");
+			return;
+		}
+		free(domains->items[0]);
+		free(domains->items);
+		*domains = (struct config_texts){0};
+		to->accept_any = true;
+	}
+}
+
+/* True when the setting has this word, said or by default; a faulty value, reported already, is no
+ * word. */
+static bool is_word(const char *raw, const char *word, bool by_default)
+{
+	return raw ? strcmp(raw, word) == 0 : by_default;
+}
+
+static void check_tls(struct config_source *source, const char *listener,
+		      const struct raw_config *raw, const struct raw_listener *from,
+		      const struct config_listener *l)
+{
+	char path[CONFIG_PATH_SIZE];
+
+	if (l->tls != CONFIG_TLS_NONE && !raw->tls.certificates_count) {
+		snprintf(path, sizeof path, "%s.tls", listener);
+		config_source_fault(
+			source, path,
+			"needs a certificate and its key; set them in tls.certificates");
+	}
+	if (l->require_tls && is_word(from->tls, "none", true)) {
+		snprintf(path, sizeof path, "%s.require_tls", listener);
+		config_source_fault(
+			source, path,
+			"no client could ever send mail: set tls to starttls or implicit");
+	}
+}
+
+/* With SO_REUSEPORT the kernel would bind both and deal the clients out between them. */
+static void check_addresses(struct config_source *source, const struct config *config)
+{
+	char path[CONFIG_PATH_SIZE];
+	struct address a, b;
+
+	for (size_t i = 0; i < config->listeners_len; i++) {
+		const char *text = config->listeners[i].address;
+
+		if (!text || !address_parse(text, &a) ||
+		    (!address_is_unix(&a) && !address_port(&a)))
+			continue;
+		for (size_t j = 0; j < i; j++) {
+			const char *other = config->listeners[j].address;
+
+			if (!other || !address_parse(other, &b) || a.len != b.len ||
+			    memcmp(&a.storage, &b.storage, a.len) != 0)
+				continue;
+			snprintf(path, sizeof path, "listeners[%zu].address", i);
+			config_source_fault(source, path,
+					    "is already the address of listeners[%zu]; change one",
+					    j);
+			break;
+		}
+	}
+}
+
+static void check_deliveries(struct config_source *source, const struct raw_config *raw)
+{
+	char path[CONFIG_PATH_SIZE];
+
+	for (size_t i = 0; i < raw->deliveries_count; i++) {
+		const struct raw_delivery *d = &raw->deliveries[i];
+
+		snprintf(path, sizeof path, "deliveries[%zu]", i);
+		if (d->maildir && is_word(d->discard, "true", false))
+			config_source_fault(source, path,
+					    "has two kinds; remove maildir or discard");
+		if (!d->maildir && is_word(d->discard, "false", true))
+			config_source_fault(source, path,
+					    "has no kind; add maildir: /path, or discard: true");
+	}
+}
+
+/* Without privileges there is nothing to give up, so the setting does nothing. */
+static void check_user(struct config_source *source, const struct config *config)
+{
+	if (geteuid() == 0 && config->user && !getpwnam(config->user))
+		config_source_fault(source, "user",
+				    "there is no account \"%s\"; create it or name another",
+				    config->user);
+}
+
+static void check_present(struct config_source *source, const char *key, size_t len)
+{
+	if (!len)
+		config_source_fault(source, key, "missing; there must be at least one");
+}
+
+void config_check(struct config_source *source, const struct raw_config *raw, struct config *config)
+{
+	const struct named listeners = {"listeners", config->listeners, sizeof *config->listeners,
+					config->listeners_len};
+	const struct named policies = {"policies", config->policies, sizeof *config->policies,
+				       config->policies_len};
+	const struct named deliveries = {"deliveries", config->deliveries,
+					 sizeof *config->deliveries, config->deliveries_len};
+	char path[CONFIG_PATH_SIZE], delivery[CONFIG_PATH_SIZE];
+
+	check_user(source, config);
+	check_present(source, "listeners", config->listeners_len);
+	check_present(source, "deliveries", config->deliveries_len);
+	check_unique(source, &listeners);
+	check_unique(source, &policies);
+	check_unique(source, &deliveries);
+	check_addresses(source, config);
+	for (size_t i = 0; i < config->listeners_len; i++) {
+		struct config_listener *l = &config->listeners[i];
+		const struct raw_listener *from = &raw->listeners[i];
+
+		snprintf(path, sizeof path, "listeners[%zu]", i);
+		check_tls(source, path, raw, from, l);
+		resolve_any(source, path, l);
+		resolve_policies(source, path, &policies, &from->policies, l);
+		snprintf(delivery, sizeof delivery, "listeners[%zu].delivery", i);
+		if (from->delivery)
+			l->delivery = resolve(source, delivery, &deliveries, from->delivery);
+	}
+	check_deliveries(source, raw);
+}

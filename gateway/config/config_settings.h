@@ -1,0 +1,167 @@
+/* config_settings: the one table of all settings.
+ *
+ * ONE  is a single value, MANY a list of them:
+ *      (key, kind, need, text, low, high, words, help)
+ * text: the default when need is DEFAULT, else an example for the printed defaults, as YAML.
+ * low and high: the range, in octets for sizes and seconds for times, in entries for lists; for
+ * paths high is the limit in octets. words: the allowed ones, in the order of the enum or bool they
+ * become. From these lines come the members of struct raw_*, libcyaml's schema, the reading of the
+ * values and `gatepost check --defaults`: a new setting is one line here and one member in
+ * config.h. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum setting_need { NEED_DEFAULT, NEED_REQUIRED, NEED_OPTIONAL };
+
+enum setting_kind {
+	KIND_HOST,     /* char *: a domain name, in lower case */
+	KIND_NAME,     /* char *: letters, digits, '_', '-', '.' */
+	KIND_PATH,     /* char *: absolute */
+	KIND_FILE,     /* char *: absolute, readable now */
+	KIND_ADDRESS,  /* char *: host and port, or a Unix socket */
+	KIND_USER,     /* char *: an account */
+	KIND_WORKERS,  /* unsigned: a number or "auto" */
+	KIND_COUNT,    /* unsigned */
+	KIND_SIZE,     /* uint64_t */
+	KIND_TIME,     /* double */
+	KIND_WORD,     /* an enum: the place in `words` */
+	KIND_BOOL,     /* bool: the place in `words` */
+	KIND_SOCKETS,  /* list -> struct config_texts of absolute paths */
+	KIND_DOMAINS,  /* list -> struct config_texts of domains in lower case, or "any" */
+	KIND_HOOKS,    /* list -> unsigned mask */
+	KIND_POLICIES, /* list -> places, resolved by the cross checks */
+	KIND_DELIVERY, /* size_t: a place, resolved by the cross checks */
+};
+
+/* Names stand in every event and request. */
+#define NAME_MAX_OCTETS 64
+/* More listeners than this are a generator's mistake; each one costs every worker a socket. */
+#define GROUP_ENTRIES_MAX 256
+/* sun_path without its NUL. */
+#define SOCKET_PATH_MAX 107
+#define RUNTIME_DIR_MAX 90 /* leaves room for the sockets' names in a sockaddr_un */
+
+#define GATEWAY_SETTINGS(ONE, MANY)                                                                \
+	ONE(hostname, HOST, OPTIONAL, "mx1.example.org", 0, 0, NULL,                               \
+	    "Name in the greeting and in Received: fields. Without it: the machine's name.")       \
+	ONE(runtime_dir, PATH, DEFAULT, "/run/gatepost", 0, RUNTIME_DIR_MAX, NULL,                 \
+	    "Directory of events.sock.")                                                           \
+	ONE(spool_dir, PATH, DEFAULT, "/var/spool/gatepost", 0, 512, NULL,                         \
+	    "Directory for messages too large for memory while they are received.")                \
+	ONE(workers, WORKERS, DEFAULT, "auto", 1, 256, NULL,                                       \
+	    "Worker processes; auto: one for each processor this process may use.")                \
+	ONE(user, USER, DEFAULT, "gatepost", 0, 0, NULL,                                           \
+	    "Account to change to after binding, when started as root.")                           \
+	ONE(drain_timeout, TIME, DEFAULT, "30s", 0, 3600, NULL,                                    \
+	    "How long open sessions may go on after the order to stop.")
+
+#define LISTENER_SETTINGS(ONE, MANY)                                                               \
+	ONE(name, NAME, REQUIRED, "mx", 0, 0, NULL, "Name in events and requests; unique.")        \
+	ONE(address, ADDRESS, REQUIRED, "\"0.0.0.0:25\"", 0, 0, NULL,                              \
+	    "IPv4:port, [IPv6]:port or unix:/path.")                                               \
+	ONE(tls, WORD, DEFAULT, "none", 0, 0, "none starttls implicit",                            \
+	    "starttls: offered in EHLO; implicit: from the first octet.")                          \
+	ONE(require_tls, BOOL, DEFAULT, "false", 0, 0, "false true",                               \
+	    "530 5.7.0 to mail before STARTTLS.")                                                  \
+	MANY(accept_domains, DOMAINS, OPTIONAL, "[example.org]", 0, 100000, NULL,                  \
+	     "Domains mail is accepted for; others get 550 5.7.1. Without it: none at all. The "   \
+	     "one entry any: every domain.")                                                       \
+	MANY(policies, POLICIES, OPTIONAL, "[greylist]", 0, GROUP_ENTRIES_MAX, NULL,               \
+	     "Names of policies, asked in this order.")                                            \
+	ONE(delivery, DELIVERY, REQUIRED, "inbox", 0, 0, NULL, "Name of the delivery for its mail.")
+
+#define CERTIFICATE_SETTINGS(ONE, MANY)                                                            \
+	ONE(certificate, FILE, REQUIRED, "/etc/gatepost/tls/mx1.pem", 0, 0, NULL,                  \
+	    "PEM file: the certificate, then its chain.")                                          \
+	ONE(key, FILE, REQUIRED, "/etc/gatepost/tls/mx1.key", 0, 0, NULL,                          \
+	    "PEM file: the private key.")
+
+#define POLICY_SETTINGS(ONE, MANY)                                                                 \
+	ONE(name, NAME, REQUIRED, "greylist", 0, 0, NULL,                                          \
+	    "Name for listeners and events; unique.")                                              \
+	MANY(sockets, SOCKETS, REQUIRED, "[/run/greylist/policy.sock]", 1, 64, NULL,               \
+	     "Unix sockets of the service; any one of them can answer.")                           \
+	MANY(hooks, HOOKS, OPTIONAL, "[rcpt]", 1, 64, NULL,                                        \
+	     "Hooks it may be asked at. Without it: those it registers.")                          \
+	ONE(timeout, TIME, DEFAULT, "3s", 0.01, 600, NULL, "Longest wait for one verdict.")        \
+	ONE(on_failure, WORD, DEFAULT, "tempfail", 0, 0, "accept tempfail reject disconnect",      \
+	    "What happens when it is unavailable, overloaded, too late or lost.")
+
+#define DELIVERY_SETTINGS(ONE, MANY)                                                               \
+	ONE(name, NAME, REQUIRED, "inbox", 0, 0, NULL, "Name for listeners and events; unique.")   \
+	ONE(maildir, PATH, OPTIONAL, "/var/mail/gatepost", 0, 512, NULL,                           \
+	    "Maildir the messages go to; made when missing.")                                      \
+	ONE(discard, BOOL, DEFAULT, "false", 0, 0, "false true",                                   \
+	    "true instead of maildir: messages are answered with 250 and thrown away.")
+
+#define LIMITS_SETTINGS(ONE, MANY)                                                                 \
+	ONE(message_size, SIZE, DEFAULT, "25M", 1, 2147483648.0, NULL,                             \
+	    "Octets of one message (RFC 5321 wants at least 64K).")                                \
+	ONE(recipients, COUNT, DEFAULT, "1000", 1, 100000, NULL,                                   \
+	    "Recipients of one message (RFC 5321 wants at least 100).")                            \
+	ONE(connections, COUNT, DEFAULT, "10000", 1, 1000000, NULL,                                \
+	    "Connections open at a time, all workers together.")                                   \
+	ONE(errors, COUNT, DEFAULT, "10", 1, 1000000, NULL,                                        \
+	    "Refused commands of one connection, then 421 4.7.0.")                                 \
+	ONE(commands, COUNT, DEFAULT, "1000", 1, 1000000, NULL,                                    \
+	    "Commands of one connection, then 421 4.7.0.")                                         \
+	ONE(messages, COUNT, DEFAULT, "100", 1, 1000000, NULL,                                     \
+	    "Messages of one connection, then 421 4.7.0.")                                         \
+	ONE(command_timeout, TIME, DEFAULT, "5m", 0.1, 86400, NULL,                                \
+	    "Longest wait for the next command (RFC 5321 wants at least 5m).")                     \
+	ONE(data_timeout, TIME, DEFAULT, "10m", 0.1, 86400, NULL,                                  \
+	    "Longest wait for the next octets of a message.")                                      \
+	ONE(session_time, TIME, DEFAULT, "1h", 1, 604800, NULL, "Longest life of a connection.")
+
+#define EVENTS_SETTINGS(ONE, MANY)                                                                 \
+	ONE(ring, SIZE, DEFAULT, "64M", 65536, 17179869184.0, NULL,                                \
+	    "Memory for the events a late subscriber can still get.")                              \
+	ONE(subscribers, COUNT, DEFAULT, "64", 1, 10000, NULL, "Subscribers at a time.")
+
+#define LOG_SETTINGS(ONE, MANY)                                                                    \
+	ONE(level, WORD, DEFAULT, "info", 0, 0, "error warning info debug", "Least level shown.")  \
+	ONE(format, BOOL, DEFAULT, "text", 0, 0, "text json", "Form of the lines.")
+
+/* One line of the table. `from` is the place in the raw struct, `to` the one in config.h's. */
+struct setting {
+	const char *key;
+	enum setting_kind kind;
+	bool many;
+	enum setting_need need;
+	const char *text;
+	double low, high;
+	const char *words;
+	const char *help;
+	size_t from;
+	size_t to;
+};
+
+/* The settings of one mapping of the file. */
+struct setting_group {
+	const char *key;   /* "" for the top */
+	const char *inner; /* the key inside it that holds the list ("certificates"), else NULL */
+	bool list;	   /* the key holds a list of such mappings */
+	bool required;
+	const struct setting *settings;
+	size_t len;
+};
+
+/* In the order of the file. */
+enum setting_place {
+	SETTINGS_GATEWAY,
+	SETTINGS_LISTENER,
+	SETTINGS_CERTIFICATE,
+	SETTINGS_POLICY,
+	SETTINGS_DELIVERY,
+	SETTINGS_LIMITS,
+	SETTINGS_EVENTS,
+	SETTINGS_LOG,
+	SETTINGS_MAX
+};
+
+extern const struct setting_group setting_groups[SETTINGS_MAX];
+
+#endif

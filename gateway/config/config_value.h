@@ -1,0 +1,25 @@
+/* config_value: one text of the file as the value its setting wants.
+ *
+ * Pure, but for KIND_FILE, which opens the file, and for the workers' "auto", which counts
+ * processors. */
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config_settings.h"
+
+#define CONFIG_WANT_SIZE 160
+
+/* Reads the text into the member at `to` (for a list: one entry, a char * or a bit of the mask).
+ * What is stored is a copy. False when the text is not what config_value_want() says; errno is then
+ * why a KIND_FILE cannot be read, else 0. KIND_POLICIES and KIND_DELIVERY are for the cross checks,
+ * not read here. */
+bool config_value_read(const struct setting *setting, const char *text, void *to);
+/* What the setting wants, to follow "is not": "one of none, starttls, implicit". Returns `out`. */
+const char *config_value_want(const struct setting *setting, char out[CONFIG_WANT_SIZE]);
+/* Frees what the member at `to` owns. */
+void config_value_free(const struct setting *setting, void *to);
+
+#endif

@@ -1,0 +1,225 @@
+#include "event_hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "event_stream.h"
+#include "net/line_link.h"
+#include "net/listener.h"
+#include "net/reaper.h"
+#include "protocol/event_json.h"
+#include "ring.h"
+#include "subscriber.h"
+
+/* Nothing is ever sent to a worker. */
+#define WORKER_OUT_MAX 4096
+
+/* At the end: turns of the loop for what the workers have sent. Without it, a worker that does not
+ * end would keep the hub from ending. A turn without news can be one that read the middle of a long
+ * line. */
+#define LAST_TURNS_MAX	     10000
+#define LAST_QUIET_TURNS_MAX 16
+
+struct event_hub {
+	struct ev_loop *loop;
+	struct handshake_gateway gateway;
+	char *name, *epoch, *software; /* of gateway */
+	struct ring *ring;
+	uint64_t news; /* connections and lines of workers */
+	struct listener *worker_listener, *subscriber_listener;
+	struct list workers;
+	struct subscriber **subscribers; /* subscribers_len of subscribers_max */
+	unsigned subscribers_len, subscribers_max;
+	struct subscriber_source source;
+	struct json_out scratch;
+};
+
+struct worker {
+	struct list link;
+	struct event_hub *hub;
+	struct line_link *lines;
+};
+
+static void advance_subscribers(struct event_hub *hub)
+{
+	for (unsigned i = 0; i < hub->subscribers_len; i++)
+		subscriber_advance(hub->subscribers[i]);
+}
+
+static void free_worker(struct worker *worker)
+{
+	list_remove(&worker->link);
+	line_link_free(&worker->lines);
+	reaper_add(worker->hub->loop, worker, free);
+}
+
+static void on_worker_line(struct worker *worker)
+{
+	struct event_stream_record record;
+	struct event_hub *hub = worker->hub;
+	size_t len;
+	const char *line = line_link_line(worker->lines, &len);
+
+	hub->news++;
+	if (!event_stream_read(line, len, &record)) {
+		log_error(
+			"a worker has sent an event that cannot be read; its connection is closed");
+		free_worker(worker);
+		return;
+	}
+	if (record.lost)
+		ring_lose(hub->ring, record.lost);
+	else
+		ring_push(hub->ring, record.kind, record.body, record.len);
+	advance_subscribers(hub);
+}
+
+static void on_worker_event(void *arg, enum line_link_event event)
+{
+	if (event == LINE_LINK_LINE)
+		on_worker_line(arg);
+	else if (event == LINE_LINK_DOWN)
+		free_worker(arg);
+}
+
+static void on_worker(void *arg, int fd, const struct address *peer, const struct address *local)
+{
+	struct event_hub *hub = arg;
+	struct worker *worker = mem_new(sizeof *worker);
+
+	(void)peer;
+	(void)local;
+	hub->news++;
+	worker->hub = hub;
+	list_append(&hub->workers, &worker->link);
+	worker->lines = line_link_new(hub->loop, fd, WORKER_OUT_MAX, on_worker_event, worker);
+}
+
+static void on_subscriber_closed(void *arg, struct subscriber *s)
+{
+	struct event_hub *hub = arg;
+
+	for (unsigned i = 0; i < hub->subscribers_len; i++) {
+		if (hub->subscribers[i] != s)
+			continue;
+		hub->subscribers[i] = hub->subscribers[--hub->subscribers_len];
+		break;
+	}
+	subscriber_free(&s);
+}
+
+/* No subscriber object for it: refusing must cost less than being refused. */
+static void refuse(struct event_hub *hub, int fd)
+{
+	struct json_out *out = &hub->scratch;
+
+	log_warning("a subscriber was refused: there are %u", hub->subscribers_len);
+	json_out_clear(out);
+	handshake_error(out, true, 0, "too_many", "there are as many subscribers as allowed");
+	/* A new socket has room for it; the peer that still misses it sees the end. */
+	if (send(fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug("the refusal did not reach the subscriber");
+	close(fd);
+}
+
+static void on_subscriber(void *arg, int fd, const struct address *peer,
+			  const struct address *local)
+{
+	struct event_hub *hub = arg;
+
+	(void)peer;
+	(void)local;
+	if (hub->subscribers_len == hub->subscribers_max) {
+		refuse(hub, fd);
+		return;
+	}
+	hub->subscribers[hub->subscribers_len++] =
+		subscriber_new(&hub->source, fd, on_subscriber_closed, hub);
+}
+
+static void copy_gateway(struct event_hub *hub, const struct handshake_gateway *gateway)
+{
+	hub->name = mem_copy_string(gateway->name);
+	hub->epoch = mem_copy_string(gateway->epoch);
+	hub->software = mem_copy_string(gateway->software);
+	hub->gateway = (struct handshake_gateway){.name = hub->name,
+						  .worker = gateway->worker,
+						  .epoch = hub->epoch,
+						  .software = hub->software};
+}
+
+struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int subscriber_listener,
+				uint64_t ring_size, unsigned subscribers_max,
+				const struct handshake_gateway *gateway)
+{
+	struct event_hub *hub = mem_new(sizeof *hub);
+
+	hub->loop = loop;
+	copy_gateway(hub, gateway);
+	hub->ring = ring_new(ring_size);
+	list_init(&hub->workers);
+	hub->subscribers = mem_new(subscribers_max * sizeof(struct subscriber *));
+	hub->subscribers_max = subscribers_max;
+	hub->source = (struct subscriber_source){.loop = loop,
+						 .ring = hub->ring,
+						 .gateway = &hub->gateway,
+						 .scratch = &hub->scratch};
+	hub->worker_listener = listener_new(loop, worker_listener, on_worker, hub);
+	hub->subscriber_listener = listener_new(loop, subscriber_listener, on_subscriber, hub);
+	return hub;
+}
+
+void event_hub_publish(struct event_hub *hub, const struct event *event)
+{
+	char now[32];
+
+	text_time(now, sizeof now);
+	json_out_clear(&hub->scratch);
+	event_json_body(&hub->scratch, event, now);
+	assert(hub->scratch.len <= EVENT_STREAM_BODY_MAX);
+	ring_push(hub->ring, event->kind, hub->scratch.data, hub->scratch.len);
+	advance_subscribers(hub);
+}
+
+/* Also accepts a worker that came and went while the hub was busy. */
+static void read_workers_out(struct event_hub *hub)
+{
+	int quiet = 0;
+
+	for (int turns = 0; turns < LAST_TURNS_MAX && quiet < LAST_QUIET_TURNS_MAX; turns++) {
+		uint64_t news = hub->news;
+
+		ev_run(hub->loop, EVRUN_NOWAIT);
+		quiet = hub->news == news ? quiet + 1 : 0;
+	}
+}
+
+void event_hub_free(struct event_hub **hub)
+{
+	struct event_hub *old = *hub;
+
+	if (!old)
+		return;
+	listener_free(&old->subscriber_listener);
+	read_workers_out(old);
+	listener_free(&old->worker_listener);
+	list_each(at, after, &old->workers) free_worker(list_of(at, struct worker, link));
+	for (unsigned i = 0; i < old->subscribers_len; i++) {
+		subscriber_flush(old->subscribers[i]);
+		subscriber_free(&old->subscribers[i]);
+	}
+	free(old->subscribers);
+	ring_free(&old->ring);
+	json_out_fini(&old->scratch);
+	free(old->name);
+	free(old->epoch);
+	free(old->software);
+	free(old);
+	*hub = NULL;
+}

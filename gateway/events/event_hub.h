@@ -1,0 +1,33 @@
+/* event_hub: takes the workers' events, keeps the latest in a ring, serves them to subscribers.
+ *
+ *      workers --hub.sock--> [ seq ] --> ring <--cursor-- subscriber --events.sock-->
+ *                                           <--cursor-- subscriber
+ *
+ * One ring; each event is stored once. A subscriber is a cursor into it: a slow one costs nothing
+ * and is told exactly what it missed. `seq` counts every event of an epoch (a life of the hub),
+ * lost ones included. */
+#ifndef EVENTS_EVENT_HUB_H
+#define EVENTS_EVENT_HUB_H
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/event.h"
+#include "protocol/handshake.h"
+
+struct event_hub;
+
+/* Takes over the two listening descriptors. `ring_size` in octets; at most `subscribers_max` at a
+ * time (more get a fatal error "too_many"). Strings in `gateway` are copied; its epoch is the
+ * stream's. */
+struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int subscriber_listener,
+				uint64_t ring_size, unsigned subscribers_max,
+				const struct handshake_gateway *gateway);
+/* An event of the hub's own (gateway.start). */
+void event_hub_publish(struct event_hub *hub, const struct event *event);
+/* Reads what the workers have sent already, gives subscribers what the kernel takes, closes. Runs
+ * the loop for a moment: not to be called from a callback. */
+void event_hub_free(struct event_hub **hub);
+
+#endif

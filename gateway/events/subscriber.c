@@ -1,0 +1,292 @@
+#include "subscriber.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "event_stream.h"
+#include "net/line_link.h"
+#include "net/reaper.h"
+#include "protocol/event_json.h"
+
+#define HANDSHAKE_TIMEOUT 5.0
+
+/* What a subscriber that does not read can make us hold. An event always fits into the half of it,
+ * so a refused line means that the link will tell when it is empty. */
+#define OUT_MAX 262144
+_Static_assert(EVENT_STREAM_BODY_MAX + 256 <= OUT_MAX / 2, "an event fits into half of the buffer");
+
+/* Records looked at in a loop turn. Without it, a subscriber that wants few kinds of events would
+ * have the hub walk the whole ring while the others wait. */
+#define TURN_MAX 4096
+
+struct subscriber {
+	const struct subscriber_source *source;
+	struct line_link *link;
+	ev_timer deadline; /* of the handshake */
+	ev_timer turn;	   /* goes on in the next turn of the loop */
+	void (*on_closed)(void *arg, struct subscriber *s);
+	void *arg;
+	char name[65];
+	bool live;
+	bool waiting;	 /* for the link or for its turn; else it has everything */
+	uint32_t wanted; /* 1u << EVENT_x */
+	struct ring_cursor cursor;
+	uint64_t prev; /* the last seq that was sent, or the end of the last gap */
+	uint64_t sent, lost;
+};
+
+static bool send_scratch(struct subscriber *s)
+{
+	const struct json_out *out = s->source->scratch;
+
+	return line_link_send(s->link, out->data, out->len);
+}
+
+/* An item of the ring as a line; false when the link has no room for it. */
+static bool send_item(struct subscriber *s, const struct ring_item *item)
+{
+	struct json_out *out = s->source->scratch;
+
+	json_out_clear(out);
+	if (item->type == RING_EVENT)
+		event_json_line(out, item->to, s->prev, item->body, item->len);
+	else
+		event_json_gap(out, item->from, item->to,
+			       item->type == RING_LOST ? "gateway" : "lag");
+	if (!send_scratch(s))
+		return false;
+	if (item->type == RING_EVENT)
+		s->sent++;
+	else
+		s->lost += item->to - item->from + 1;
+	s->prev = item->to;
+	return true;
+}
+
+/* Gaps are told whatever the filter: what was lost can have been wanted. */
+static bool is_wanted(const struct subscriber *s, const struct ring_item *item)
+{
+	return item->type != RING_EVENT || s->wanted & 1u << item->kind;
+}
+
+static void wait_for_turn(struct subscriber *s)
+{
+	s->waiting = true;
+	if (ev_is_active(&s->turn))
+		return;
+	ev_timer_set(&s->turn, 0., 0.);
+	ev_timer_start(s->source->loop, &s->turn);
+}
+
+void subscriber_advance(struct subscriber *s)
+{
+	struct ring_item item;
+
+	if (!s->live || s->waiting)
+		return;
+	for (int n = 0; n < TURN_MAX; n++) {
+		ring_peek(s->source->ring, &s->cursor, &item);
+		if (item.type == RING_NOTHING)
+			return;
+		if (is_wanted(s, &item) && !send_item(s, &item)) {
+			s->waiting = true; /* ended by LINE_LINK_WRITABLE */
+			return;
+		}
+		ring_advance(&s->cursor, &item);
+	}
+	wait_for_turn(s);
+}
+
+static void resume(struct subscriber *s)
+{
+	ev_timer_stop(s->source->loop, &s->turn);
+	s->waiting = false;
+	subscriber_advance(s);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	resume(timer->data);
+}
+
+/* Where the subscriber begins. Returns the reason of the gap before that, NULL when there is none;
+ * *replaying is how many events of the ring it is offered. */
+static const char *find_start(struct subscriber *s, const struct handshake_subscribe *subscribe,
+			      uint64_t *replaying)
+{
+	const struct ring *ring = s->source->ring;
+	bool same_epoch = strcmp(subscribe->epoch, s->source->gateway->epoch) == 0;
+	uint64_t after = subscribe->seq;
+
+	if (subscribe->from == HANDSHAKE_OLDEST ||
+	    (subscribe->from == HANDSHAKE_AFTER && !same_epoch))
+		after = 0;
+	/* A seq of this epoch that is yet to come was not learned here; there is nothing to replay
+	 * and nothing that could be called lost. So it starts now, and `subscribed` shows where
+	 * that is. */
+	else if (subscribe->from == HANDSHAKE_NOW || after > ring_head(ring))
+		after = ring_head(ring);
+	*replaying = ring_seek(ring, after + 1, &s->cursor);
+	if (subscribe->from != HANDSHAKE_AFTER)
+		return NULL;
+	if (!same_epoch)
+		return "epoch";
+	return s->cursor.seq > after + 1 ? "expired" : NULL;
+}
+
+static void send_start_gap(struct subscriber *s, const char *why, uint64_t from)
+{
+	struct json_out *out = s->source->scratch;
+
+	json_out_clear(out);
+	if (strcmp(why, "epoch") == 0) {
+		event_json_gap(out, 0, 0, why);
+	} else {
+		event_json_gap(out, from, s->prev, why);
+		s->lost += s->prev - from + 1;
+	}
+	send_scratch(s);
+}
+
+static void start(struct subscriber *s, const struct handshake_subscribe *subscribe)
+{
+	const struct handshake_gateway *gateway = s->source->gateway;
+	uint64_t replaying;
+	const char *why = find_start(s, subscribe, &replaying);
+
+	ev_timer_stop(s->source->loop, &s->deadline);
+	memcpy(s->name, subscribe->name, sizeof s->name);
+	s->wanted = subscribe->events;
+	s->prev = s->cursor.seq - 1;
+	s->live = true;
+	json_out_clear(s->source->scratch);
+	handshake_subscribed(s->source->scratch, gateway->epoch, s->cursor.seq, replaying);
+	send_scratch(s);
+	if (why)
+		send_start_gap(s, why, subscribe->seq + 1);
+	log_info("subscriber \"%s\" (uid %d) reads from %llu", s->name,
+		 (int)line_link_peer_uid(s->link), (unsigned long long)s->cursor.seq);
+	subscriber_advance(s);
+}
+
+static void refuse(struct subscriber *s, const char *code, const char *message)
+{
+	log_warning("subscriber \"%s\" (uid %d) refused: %s: %s", s->name,
+		    (int)line_link_peer_uid(s->link), code, message);
+	json_out_clear(s->source->scratch);
+	handshake_error(s->source->scratch, true, 0, code, message);
+	send_scratch(s);
+	line_link_flush(s->link);
+	s->on_closed(s->arg, s);
+}
+
+static void on_line(struct subscriber *s)
+{
+	struct handshake_subscribe subscribe;
+	struct handshake_error error;
+	size_t len;
+	const char *line = line_link_line(s->link, &len);
+
+	/* Reading on would let a subscriber keep the hub busy with lines that mean nothing. */
+	if (s->live)
+		refuse(s, "bad_message", "nothing may follow \"subscribe\"");
+	else if (!handshake_read_subscribe(line, len, &subscribe, &error))
+		refuse(s, error.code, error.message);
+	else
+		start(s, &subscribe);
+}
+
+static void on_down(struct subscriber *s)
+{
+	if (strstr(line_link_failure(s->link), "line longer than")) {
+		refuse(s, "line_too_long", line_link_failure(s->link));
+		return;
+	}
+	if (s->live)
+		log_info("subscriber \"%s\" left: %s; sent %llu, lost %llu", s->name,
+			 line_link_failure(s->link), (unsigned long long)s->sent,
+			 (unsigned long long)s->lost);
+	s->on_closed(s->arg, s);
+}
+
+static void on_link_event(void *arg, enum line_link_event event)
+{
+	struct subscriber *s = arg;
+
+	switch (event) {
+	case LINE_LINK_UP:
+		break;
+	case LINE_LINK_LINE:
+		on_line(s);
+		break;
+	case LINE_LINK_WRITABLE:
+		/* Not at once: a fast reader would have the whole ring in this turn. */
+		wait_for_turn(s);
+		break;
+	case LINE_LINK_DOWN:
+		on_down(s);
+		break;
+	}
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct subscriber *s = timer->data;
+
+	(void)loop;
+	(void)events;
+	log_info("a subscriber (uid %d) did not subscribe in time",
+		 (int)line_link_peer_uid(s->link));
+	s->on_closed(s->arg, s);
+}
+
+struct subscriber *subscriber_new(const struct subscriber_source *source, int fd,
+				  void (*on_closed)(void *arg, struct subscriber *s), void *arg)
+{
+	struct subscriber *s = mem_new(sizeof *s);
+
+	s->source = source;
+	s->on_closed = on_closed;
+	s->arg = arg;
+	s->link = line_link_new(source->loop, fd, OUT_MAX, on_link_event, s);
+	ev_timer_init(&s->deadline, on_deadline, HANDSHAKE_TIMEOUT, 0.);
+	s->deadline.data = s;
+	ev_timer_start(source->loop, &s->deadline);
+	ev_timer_init(&s->turn, on_turn, 0., 0.);
+	s->turn.data = s;
+	json_out_clear(source->scratch);
+	handshake_events_hello(source->scratch, source->gateway, ring_head(source->ring),
+			       ring_oldest(source->ring));
+	send_scratch(s);
+	return s;
+}
+
+void subscriber_flush(struct subscriber *s)
+{
+	uint64_t seq;
+
+	do {
+		seq = s->cursor.seq;
+		line_link_flush(s->link);
+		if (!s->live || line_link_pending(s->link))
+			return;
+		resume(s);
+	} while (s->cursor.seq != seq);
+}
+
+void subscriber_free(struct subscriber **s)
+{
+	struct subscriber *old = *s;
+
+	if (!old)
+		return;
+	ev_timer_stop(old->source->loop, &old->deadline);
+	ev_timer_stop(old->source->loop, &old->turn);
+	line_link_free(&old->link);
+	reaper_add(old->source->loop, old, free);
+	*s = NULL;
+}

@@ -1,0 +1,40 @@
+/* subscriber: one reader of the event stream, on the hub's side: a cursor into the ring and a
+ * socket.
+ *
+ *      accepted --hello--> greeted --subscribe--> live: either it has everything, or it waits
+ *                             | 5 s, error              until its socket takes more
+ *                             v                         v
+ *                           closed <--------------- any further line, closed by the peer
+ *
+ * What is written is bounded by the link's buffer; what is read ends with the subscription. */
+#ifndef EVENTS_SUBSCRIBER_H
+#define EVENTS_SUBSCRIBER_H
+
+#include <ev.h>
+
+#include "protocol/handshake.h"
+#include "protocol/json_out.h"
+#include "ring.h"
+
+struct subscriber;
+
+/* What all subscribers share; outlives them. */
+struct subscriber_source {
+	struct ev_loop *loop;
+	const struct ring *ring;
+	const struct handshake_gateway *gateway;
+	struct json_out *scratch; /* for the line being written */
+};
+
+/* Takes over the connection and greets. on_closed is called from the loop, once, when the
+ * subscriber is of no further use: the answer is subscriber_free(). */
+struct subscriber *subscriber_new(const struct subscriber_source *source, int fd,
+				  void (*on_closed)(void *arg, struct subscriber *s), void *arg);
+/* There is something new in the ring. Costs nothing when the subscriber cannot take it now. */
+void subscriber_advance(struct subscriber *s);
+/* Gives the kernel what it takes at once, as far as the ring has it. Before the end. */
+void subscriber_flush(struct subscriber *s);
+/* Closes now, frees after the loop turn. */
+void subscriber_free(struct subscriber **s);
+
+#endif

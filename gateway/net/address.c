@@ -1,0 +1,105 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long value;
+
+	if (!digits || digits > 5 || text[digits])
+		return false;
+	value = strtoul(text, NULL, 10);
+	*port = htons((in_port_t)value);
+	return value <= 65535;
+}
+
+static bool parse_unix(const char *path, struct address *address)
+{
+	struct sockaddr_un *name = (struct sockaddr_un *)&address->storage;
+	size_t length = strlen(path);
+
+	if (!length || length >= sizeof name->sun_path)
+		return false;
+	name->sun_family = AF_UNIX;
+	memcpy(name->sun_path, path, length + 1);
+	address->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	return true;
+}
+
+static bool parse_ip4(const char *host, in_port_t port, struct address *address)
+{
+	struct sockaddr_in *name = (struct sockaddr_in *)&address->storage;
+
+	name->sin_family = AF_INET;
+	name->sin_port = port;
+	address->len = sizeof *name;
+	return inet_pton(AF_INET, host, &name->sin_addr) == 1;
+}
+
+static bool parse_ip6(const char *host, in_port_t port, struct address *address)
+{
+	struct sockaddr_in6 *name = (struct sockaddr_in6 *)&address->storage;
+
+	name->sin6_family = AF_INET6;
+	name->sin6_port = port;
+	address->len = sizeof *name;
+	return inet_pton(AF_INET6, host, &name->sin6_addr) == 1;
+}
+
+bool address_parse(const char *text, struct address *address)
+{
+	char host[ADDRESS_IP_SIZE + 2]; /* with the brackets */
+	const char *colon = strrchr(text, ':');
+	in_port_t port;
+	size_t length;
+
+	*address = (struct address){0};
+	if (!strncmp(text, "unix:", 5))
+		return parse_unix(text + 5, address);
+	if (!colon || !parse_port(colon + 1, &port))
+		return false;
+	length = (size_t)(colon - text);
+	if (!length || length >= sizeof host)
+		return false;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (host[0] != '[')
+		return parse_ip4(host, port, address);
+	if (host[length - 1] != ']')
+		return false;
+	host[length - 1] = '\0';
+	return parse_ip6(host + 1, port, address);
+}
+
+bool address_is_unix(const struct address *address)
+{
+	return address->storage.ss_family == AF_UNIX;
+}
+
+void address_ip(const struct address *address, char out[ADDRESS_IP_SIZE])
+{
+	const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&address->storage;
+	const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&address->storage;
+
+	out[0] = '\0';
+	if (ip4->sin_family == AF_INET)
+		inet_ntop(AF_INET, &ip4->sin_addr, out, ADDRESS_IP_SIZE);
+	else if (ip4->sin_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr))
+		inet_ntop(AF_INET, &ip6->sin6_addr.s6_addr[12], out, ADDRESS_IP_SIZE);
+	else if (ip4->sin_family == AF_INET6)
+		inet_ntop(AF_INET6, &ip6->sin6_addr, out, ADDRESS_IP_SIZE);
+}
+
+unsigned address_port(const struct address *address)
+{
+	if (address->storage.ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+	if (address->storage.ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
+	return 0;
+}

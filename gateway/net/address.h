@@ -1,0 +1,25 @@
+/* address: "192.0.2.1:25", "[2001:db8::1]:25", "unix:/run/x.sock" as socket addresses, and back. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+struct address {
+	struct sockaddr_storage storage;
+	socklen_t len;
+};
+
+#define ADDRESS_IP_SIZE 46 /* INET6_ADDRSTRLEN */
+
+/* Numbers only, no names: what a listener is bound to must not depend on a resolver. Port 0 is
+ * allowed (the system chooses). False on anything else. */
+bool address_parse(const char *text, struct address *address);
+bool address_is_unix(const struct address *address);
+/* The IP without port or brackets, "" on a Unix socket; an IPv4-mapped IPv6 address gives the IPv4
+ * form. */
+void address_ip(const struct address *address, char out[ADDRESS_IP_SIZE]);
+unsigned address_port(const struct address *address);
+
+#endif

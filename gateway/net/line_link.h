@@ -1,0 +1,51 @@
+/* line_link: a Unix stream socket that carries lines both ways.
+ *
+ * Output is collected during a loop turn and written once at its end. The writing buffer has a
+ * ceiling: a peer that does not read does not make us grow. The callback runs only from the
+ * loop. */
+#ifndef NET_LINE_LINK_H
+#define NET_LINE_LINK_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct line_link;
+
+enum line_link_event {
+	LINE_LINK_UP,	    /* connected (only for line_link_dial) */
+	LINE_LINK_LINE,	    /* a line: see line_link_line() */
+	LINE_LINK_WRITABLE, /* the writing buffer was full or half full and is empty again */
+	LINE_LINK_DOWN,	    /* could not connect, closed by the peer, error, line too long:
+			     * line_link_failure(). Nothing more comes; call line_link_free().
+			     * A peer whose line was too long can be told so before */
+};
+
+/* Dials path without blocking. UP or DOWN follows from the loop. */
+struct line_link *line_link_dial(struct ev_loop *loop, const char *path, size_t out_max,
+				 void (*on_event)(void *arg, enum line_link_event event),
+				 void *arg);
+/* Takes over a connected, non-blocking descriptor. */
+struct line_link *line_link_new(struct ev_loop *loop, int fd, size_t out_max,
+				void (*on_event)(void *arg, enum line_link_event event), void *arg);
+/* Closes now, frees after the loop turn, sets the pointer to NULL; no callback afterwards. */
+void line_link_free(struct line_link **l);
+/* During LINE_LINK_LINE: the line without its LF, NUL-terminated in place. */
+char *line_link_line(struct line_link *l, size_t *len);
+/* False when it does not fit; nothing of it is sent then. */
+bool line_link_send(struct line_link *l, const char *data, size_t len);
+size_t line_link_room(const struct line_link *l);
+/* Octets not yet with the kernel. */
+size_t line_link_pending(const struct line_link *l);
+/* Stops or resumes reading (a peer whose lines we cannot take yet). */
+void line_link_pause(struct line_link *l, bool pause);
+/* Writes what is pending as far as possible now (before closing, after a last message). */
+void line_link_flush(struct line_link *l);
+/* "Connection refused", "line longer than 1048576 octets", "closed by the peer"; valid until
+ * free. */
+const char *line_link_failure(const struct line_link *l);
+/* The peer's uid (SO_PEERCRED); (uid_t)-1 when unknown. */
+uid_t line_link_peer_uid(const struct line_link *l);
+
+#endif

@@ -1,0 +1,46 @@
+/* tls: one TLS connection as a stage between buffers, without a socket.
+ *
+ *      network_in --> [ tls ] --> plain_in
+ *      network_out <-- [ tls ] <-- plain_out
+ *
+ * OpenSSL reads and writes the network buffers through a BIO of our own, so a whole dialogue can be
+ * played in memory and plain and secure connections share one read and one write path. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct tls;
+struct tls_context;
+
+/* NEED_INPUT: more network_in is needed (network_out may have octets to send). */
+enum tls_result { TLS_OK, TLS_NEED_INPUT, TLS_CLOSED, TLS_FAILED };
+
+/* The buffers are borrowed and must outlive the connection. Server side. */
+struct tls *tls_new(struct tls_context *context, struct buf *network_in, struct buf *network_out);
+/* For tests: the client side, no verification, with an optional server name. */
+struct tls *tls_new_client(const char *server_name, struct buf *network_in,
+			   struct buf *network_out);
+void tls_free(struct tls **t);
+/* TLS_OK once the handshake is done. */
+enum tls_result tls_handshake(struct tls *t);
+/* Decrypts what there is into plain_in, up to its ceiling. TLS_OK when plain_in is full (call again
+ * when it has room), NEED_INPUT when network_in is used up, CLOSED after close_notify. */
+enum tls_result tls_read(struct tls *t, struct buf *plain_in);
+/* Encrypts plain_out; stops when network_out is full (TLS_OK with octets left in plain_out). */
+enum tls_result tls_write(struct tls *t, struct buf *plain_out);
+/* Queues close_notify. */
+void tls_close(struct tls *t);
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256; sni NULL when none was sent. Valid as long as the
+ * connection. */
+const char *tls_version(const struct tls *t);
+const char *tls_cipher(const struct tls *t);
+int tls_bits(const struct tls *t);
+const char *tls_sni(const struct tls *t);
+/* Why TLS_FAILED, in words, for the log. */
+const char *tls_failure(const struct tls *t);
+
+#endif

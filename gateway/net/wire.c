@@ -1,0 +1,269 @@
+#include "wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "linger.h"
+
+#define READ_MIN    4096  /* a command or a few */
+#define READ_MAX    65536 /* a client that fills every piece we offer: fewer system calls */
+#define NETWORK_MAX 32768 /* nearly two full TLS records each way */
+
+void wire_init(struct wire *w, int fd, size_t in_max, size_t out_max)
+{
+	assert(in_max && out_max);
+	*w = (struct wire){.fd = fd, .read_size = READ_MIN};
+	buf_init(&w->in, in_max);
+	buf_init(&w->out, out_max);
+	buf_init(&w->network_in, NETWORK_MAX);
+	buf_init(&w->network_out, NETWORK_MAX);
+}
+
+void wire_fini(struct wire *w)
+{
+	tls_free(&w->tls);
+	buf_fini(&w->in);
+	buf_fini(&w->out);
+	buf_fini(&w->network_in);
+	buf_fini(&w->network_out);
+}
+
+/* The buffer on the socket's side. */
+static struct buf *socket_in(struct wire *w)
+{
+	return w->stage == WIRE_PLAIN ? &w->in : &w->network_in;
+}
+
+static struct buf *socket_out(struct wire *w)
+{
+	return w->stage >= WIRE_HANDSHAKE ? &w->network_out : &w->out;
+}
+
+static void fail(struct wire *w, const char *prefix, const char *text)
+{
+	if (w->failed || w->shut) /* once drained, there is nothing left to lose */
+		return;
+	snprintf(w->failure, sizeof w->failure, "%s%s", prefix, text);
+	w->failed = true;
+	w->due = WIRE_DUE(TRANSPORT_FAILED);
+}
+
+static void fail_in_tls(struct wire *w, const char *text)
+{
+	w->failed_in_tls = true;
+	fail(w, "tls: ", text);
+	/* The alert tells the client why. If it does not fit now, it does not matter. */
+	if (w->network_out.len && send(w->fd, buf_head(&w->network_out), w->network_out.len,
+				       MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		buf_consume(&w->network_out, w->network_out.len);
+}
+
+void wire_fail(struct wire *w, int error)
+{
+	fail(w, "",
+	     error == ECONNRESET ? "reset by peer"
+	     : error == EPIPE	 ? "closed by peer"
+				 : strerror(error));
+}
+
+/* A TCP end without close_notify counts as well: cutting a mail short is harmless, as only the
+ * final dot makes it one. */
+static void end_input(struct wire *w)
+{
+	if (w->input_over)
+		return;
+	w->input_over = true;
+	w->due |= WIRE_DUE(TRANSPORT_EOF);
+}
+
+static void discard(struct wire *w)
+{
+	enum linger_result result = linger_discard(w->fd);
+
+	w->socket_eof = result != LINGER_MORE;
+	if (result == LINGER_ERROR)
+		wire_fail(w, ECONNRESET);
+}
+
+static void receive(struct wire *w)
+{
+	struct buf *in = socket_in(w);
+	size_t room;
+	char *space = buf_space(in, w->read_size, &room);
+	ssize_t n;
+
+	if (!room)
+		return;
+	n = recv(w->fd, space, room, MSG_DONTWAIT);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			wire_fail(w, errno);
+		return;
+	}
+	buf_added(in, (size_t)n);
+	w->socket_eof = n == 0;
+	if ((size_t)n == room && w->read_size < READ_MAX)
+		w->read_size *= 2;
+	else if (n < READ_MIN)
+		w->read_size = READ_MIN;
+	if (w->stage != WIRE_PLAIN)
+		return; /* TLS decides what it means */
+	if (w->socket_eof)
+		end_input(w);
+	else
+		w->due |= WIRE_DUE(TRANSPORT_INPUT);
+}
+
+void wire_receive(struct wire *w)
+{
+	if (w->finishing)
+		discard(w);
+	else
+		receive(w);
+}
+
+static void shake_hands(struct wire *w)
+{
+	enum tls_result result = tls_handshake(w->tls);
+
+	if (result == TLS_OK) {
+		w->stage = WIRE_SECURE;
+		w->due |= WIRE_DUE(TRANSPORT_SECURE);
+	} else if (result == TLS_FAILED) {
+		fail_in_tls(w, tls_failure(w->tls));
+	} else if (result == TLS_CLOSED || w->socket_eof) {
+		fail_in_tls(w, "closed by peer during the handshake");
+	}
+}
+
+static void decrypt(struct wire *w)
+{
+	size_t before = w->in.len;
+	enum tls_result result = tls_read(w->tls, &w->in);
+
+	if (w->in.len > before)
+		w->due |= WIRE_DUE(TRANSPORT_INPUT);
+	if (result == TLS_FAILED)
+		fail_in_tls(w, tls_failure(w->tls));
+	else if (result == TLS_CLOSED ||
+		 (result == TLS_NEED_INPUT && w->socket_eof && !w->network_in.len))
+		end_input(w);
+}
+
+static void encrypt(struct wire *w)
+{
+	if (tls_write(w->tls, &w->out) == TLS_FAILED)
+		fail_in_tls(w, tls_failure(w->tls));
+}
+
+static void step_tls(struct wire *w)
+{
+	if (w->stage == WIRE_TURN && !w->out.len)
+		w->stage = WIRE_HANDSHAKE;
+	if (w->stage == WIRE_HANDSHAKE && !w->finishing)
+		shake_hands(w);
+	if (w->stage == WIRE_SECURE && !w->finishing)
+		decrypt(w);
+	if (w->stage == WIRE_SECURE && !w->failed)
+		encrypt(w);
+}
+
+/* True when the kernel took something. */
+static bool send_out(struct wire *w)
+{
+	struct buf *out = socket_out(w);
+	size_t before = out->len;
+
+	while (out->len) {
+		ssize_t n = send(w->fd, buf_head(out), out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0) {
+			buf_consume(out, (size_t)n);
+		} else if (errno == EAGAIN) {
+			break;
+		} else if (errno != EINTR) {
+			wire_fail(w, errno);
+			break;
+		}
+	}
+	return out->len < before;
+}
+
+/* Moves octets through the TLS stage and out, as far as they go. */
+static void move(struct wire *w)
+{
+	bool again = true;
+
+	while (again && !w->failed) {
+		bool stuck;
+
+		step_tls(w);
+		if (w->failed)
+			return;
+		/* A full network_out stops TLS in the middle, in reading too (a handshake or
+		 * key update in answer); a reply in clear not yet out delays its begin. */
+		stuck = w->stage == WIRE_TURN || (w->tls && !buf_room(&w->network_out));
+		again = send_out(w) && stuck;
+	}
+}
+
+static void shut(struct wire *w)
+{
+	if (!w->finishing || w->shut || w->failed || w->out.len || w->network_out.len)
+		return;
+	if (w->stage == WIRE_SECURE && !w->notified) {
+		w->notified = true;
+		tls_close(w->tls);
+		send_out(w);
+		if (w->network_out.len || w->failed)
+			return;
+	}
+	shutdown(w->fd, SHUT_WR);
+	w->shut = true;
+	w->due |= WIRE_DUE(TRANSPORT_DRAINED);
+}
+
+void wire_move(struct wire *w)
+{
+	move(w);
+	shut(w);
+	/* An idle connection, or one in the middle of a TLS record, holds no empty buffer. */
+	buf_release(&w->in);
+	buf_release(&w->out);
+	buf_release(&w->network_in);
+	buf_release(&w->network_out);
+}
+
+bool wire_wants_read(struct wire *w)
+{
+	if (w->socket_eof || w->failed)
+		return false;
+	return w->finishing || (!w->input_over && buf_room(socket_in(w)));
+}
+
+bool wire_wants_write(struct wire *w)
+{
+	return !w->failed && socket_out(w)->len;
+}
+
+void wire_start_tls(struct wire *w, struct tls_context *context)
+{
+	assert(w->stage == WIRE_PLAIN && !w->in.len);
+	w->tls = tls_new(context, &w->network_in, &w->network_out);
+	w->stage = WIRE_TURN;
+}
+
+void wire_finish(struct wire *w)
+{
+	w->finishing = true;
+	w->due = 0;
+	if (w->stage == WIRE_HANDSHAKE)
+		buf_consume(&w->out, w->out.len);
+	if (w->stage == WIRE_TURN)
+		w->stage = WIRE_PLAIN;
+	buf_fini(&w->in);
+	buf_fini(&w->network_in);
+}

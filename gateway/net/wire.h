@@ -1,0 +1,59 @@
+/* wire: the octets of one client connection, without a loop: a socket, the buffers, the TLS stage.
+ *
+ *      socket --recv--> network_in --> [ tls ] --> in     (plain: socket --recv--> in)
+ *      socket <--send-- network_out <-- [ tls ] <-- out   (plain: socket <--send-- out)
+ *
+ * What became known is noted in `due`; transport tells it from the loop. */
+#ifndef NET_WIRE_H
+#define NET_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "tls.h"
+#include "transport.h"
+
+#define WIRE_DUE(event) (1U << (event))
+
+enum wire_stage {
+	WIRE_PLAIN,
+	WIRE_TURN,	/* TLS comes once the reply in clear is out */
+	WIRE_HANDSHAKE, /* from here on the socket carries TLS */
+	WIRE_SECURE,
+};
+
+struct wire {
+	int fd;
+	struct buf in, out;
+	struct buf network_in, network_out;
+	struct tls *tls;
+	enum wire_stage stage;
+	size_t read_size;
+	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
+	bool socket_eof; /* recv() has returned 0 */
+	bool input_over; /* EOF was made due; after close_notify that may be before socket_eof */
+	bool finishing;
+	bool notified; /* close_notify is queued */
+	bool shut;     /* all is sent, the writing side is shut */
+	bool failed;
+	bool failed_in_tls;
+	char failure[160];
+};
+
+/* Takes fd over; wire_fini() does not close it. */
+void wire_init(struct wire *w, int fd, size_t in_max, size_t out_max);
+void wire_fini(struct wire *w);
+/* Reads once; what came while finishing is thrown away. */
+void wire_receive(struct wire *w);
+/* Moves octets through TLS and to the kernel as far as they go; shuts when finished. */
+void wire_move(struct wire *w);
+bool wire_wants_read(struct wire *w);
+bool wire_wants_write(struct wire *w);
+/* See transport.h. Both want a wire_move() afterwards. */
+void wire_start_tls(struct wire *w, struct tls_context *context);
+void wire_finish(struct wire *w);
+/* `error` is an errno value. */
+void wire_fail(struct wire *w, int error);
+
+#endif

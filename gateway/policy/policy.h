@@ -1,0 +1,92 @@
+/* policy: asks the policy services of a listener, one after the other, and gives one verdict.
+ *
+ *      session --policy_ask--> chain --> service --> connection (line_link) --> process
+ *         ^                      |  next one while the answers are "accept"
+ *         `---- on_verdict ------'
+ *
+ * A service may hang, crash, lie or flood: its own failure policy applies to the questions it has,
+ * and nothing else happens. What it answers wrongly never becomes acceptance. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/event.h"
+#include "protocol/handshake.h"
+#include "protocol/hook.h"
+#include "protocol/verdict.h"
+
+struct policy;
+
+struct policy_service_settings {
+	const char *name;
+	const char *const *sockets;
+	size_t sockets_len;
+	unsigned hooks; /* 1u << HOOK_x; ~0u: whatever it registers */
+	double timeout; /* seconds */
+	enum verdict_kind on_failure;
+};
+
+/* Kept by the caller, unchanged, as long as the policy. */
+struct policy_settings {
+	const struct policy_service_settings *services;
+	size_t services_len;
+	struct handshake_gateway gateway;
+	uint64_t message_size;
+	const char *spool_dir;
+};
+
+struct policy_callbacks {
+	/* policy.* events happen; borrowed. */
+	void (*on_event)(void *arg, const struct event *event);
+	void *arg;
+};
+
+/* Starts dialling every socket of every service. */
+struct policy *policy_new(struct ev_loop *loop, const struct policy_settings *settings,
+			  const struct policy_callbacks *callbacks);
+/* Open questions must be cancelled. */
+void policy_free(struct policy **p);
+
+struct policy_ask {
+	const size_t *chain; /* places in settings.services, in order; as unchanged as request */
+	size_t chain_len;
+	const struct hook_request *request; /* unchanged until the verdict or policy_cancel() */
+	/* Makes request->message->path; false when the disk does not allow it. Called at most once,
+	 * only at the message hook, only when a service wants the path. */
+	bool (*make_path)(void *arg);
+	/* Once, from the loop, never inside policy_ask(). `by` is the service that decided, NULL
+	 * when none objected; the verdict is the callee's to copy (freed after). */
+	void (*on_verdict)(void *arg, const struct verdict *verdict, const char *by);
+	void *arg;
+};
+
+/* Which services are asked: those whose configured hooks and whose registration both have the hook.
+ * What a service registered last goes on counting while it is down (of several sockets: all of
+ * theirs together). Of a service never seen since the start nothing is known: it counts as
+ * registered for every hook it is configured for, all of them when none is named, so that a service
+ * that does not start lets nothing through unchecked. A hook that no socket of a live service ever
+ * registered is skipped.
+ *
+ * Asks. True: no service is asked at this hook, *verdict is an accept and *question 0. False:
+ * on_verdict comes later; *question names the question for policy_cancel(). A failed question (no
+ * live connection, window and queue full, deadline, connection lost, bad reply) takes the service's
+ * on_failure, except that bad replies always tempfail: tempfail is 451 4.3.0 (421 4.3.0 at connect,
+ * 454 4.3.0 at starttls) "Temporary policy failure, try again later" with the transaction id (or
+ * the session id where there is none). on_failure accept asks the next service. A request that
+ * cannot be written always tempfails too, with 452 4.3.1 when make_path failed. */
+bool policy_ask(struct policy *p, const struct policy_ask *ask, struct verdict *verdict,
+		uint64_t *question);
+/* The client is gone: services are told (cancel, client_gone), on_verdict does not come. Unknown
+ * and 0: nothing. */
+void policy_cancel(struct policy *p, uint64_t question);
+/* Tells every service of the chain that registered the hook (disconnect); nothing is waited for. */
+void policy_tell(struct policy *p, const size_t *chain, size_t chain_len,
+		 const struct hook_request *request);
+/* True when each service has a live, registered connection (for tests and readiness). */
+bool policy_is_ready(const struct policy *p);
+
+#endif

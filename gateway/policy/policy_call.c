@@ -1,0 +1,116 @@
+#include "policy_call.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+static void call_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct policy_call *call = timer->data;
+
+	ev_timer_stop(loop, timer);
+	if (!(revents & EV_CUSTOM))
+		call->end = POLICY_TIMEOUT;
+	call->on_end(call);
+}
+
+void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout)
+{
+	call->loop = loop;
+	call->asked = ev_now(loop);
+	call->deadline = call->asked + timeout;
+	list_init(&call->waiting);
+	ev_timer_init(&call->timer, call_on_timer, timeout, 0);
+	call->timer.data = call;
+	ev_timer_start(loop, &call->timer);
+}
+
+void policy_call_end(struct policy_call *call, enum policy_end end)
+{
+	assert(!call->connection && list_empty(&call->waiting));
+	call->end = end;
+	ev_timer_stop(call->loop, &call->timer);
+	ev_feed_event(call->loop, &call->timer, EV_CUSTOM);
+}
+
+void policy_call_fini(struct policy_call *call)
+{
+	assert(!call->connection && list_empty(&call->waiting));
+	/* Takes back a pending policy_call_end() too. */
+	ev_timer_stop(call->loop, &call->timer);
+	verdict_fini(&call->verdict);
+}
+
+long policy_call_left(const struct policy_call *call)
+{
+	long left = (long)((call->deadline - ev_now(call->loop)) * 1000);
+
+	return left > 1 ? left : 1;
+}
+
+long policy_call_age(const struct policy_call *call)
+{
+	return (long)((ev_now(call->loop) - call->asked) * 1000);
+}
+
+const char *policy_end_word(enum policy_end end)
+{
+	static const char *const words[] = {
+		[POLICY_ANSWERED] = "answered", [POLICY_UNAVAILABLE] = "unavailable",
+		[POLICY_OVERLOAD] = "overload", [POLICY_TIMEOUT] = "timeout",
+		[POLICY_LOST] = "lost",		[POLICY_BAD_REPLY] = "bad_reply",
+		[POLICY_INTERNAL] = "internal", [POLICY_STORAGE] = "storage",
+	};
+
+	return words[end];
+}
+
+/* An operator may choose to do without a service that does not answer. A service that answers
+ * nonsense, or was never shown the message, might have refused it: these never follow on_failure.
+ */
+static enum verdict_kind action_of(enum policy_end end, enum verdict_kind on_failure)
+{
+	return end >= POLICY_BAD_REPLY ? VERDICT_TEMPFAIL : on_failure;
+}
+
+static int tempfail_code(enum hook hook)
+{
+	switch (hook) {
+	case HOOK_CONNECT: /* RFC 5321 section 3.1: the banner is 220, 554 or 421 */
+		return 421;
+	case HOOK_STARTTLS: /* RFC 3207 section 4 */
+		return 454;
+	default:
+		return 451;
+	}
+}
+
+static char *neutral_text(enum verdict_kind kind, const struct hook_request *request)
+{
+	char text[160];
+
+	/* The client learns which mail it was, and nothing about the services. */
+	snprintf(text, sizeof text, "%s (%s)",
+		 kind == VERDICT_REJECT ? "Policy check failed"
+					: "Temporary policy failure, try again later",
+		 request->transaction ? request->transaction : request->session);
+	return mem_copy_string(text);
+}
+
+void policy_call_failure(enum policy_end end, enum verdict_kind on_failure,
+			 const struct hook_request *request, struct verdict *verdict)
+{
+	struct verdict v = {.kind = action_of(end, on_failure)};
+
+	if (v.kind == VERDICT_TEMPFAIL) {
+		v.code = end == POLICY_STORAGE ? 452 : tempfail_code(request->hook);
+		snprintf(v.status, sizeof v.status, end == POLICY_STORAGE ? "4.3.1" : "4.3.0");
+	}
+	if (end == POLICY_STORAGE)
+		v.text = mem_copy_string("Insufficient system storage");
+	else if (v.kind != VERDICT_ACCEPT)
+		v.text = neutral_text(v.kind, request);
+	snprintf(v.reason, sizeof v.reason, "%s", policy_end_word(end));
+	*verdict = v;
+}

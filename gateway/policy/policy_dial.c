@@ -1,0 +1,220 @@
+#include "policy_dial.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "policy_report.h"
+#include "protocol/jsonl.h"
+
+#define DIAL_HANDSHAKE_TIME 5.0
+#define DIAL_DELAY_MIN	    0.1
+#define DIAL_DELAY_MAX	    5.0
+/* Two of the longest lines: when one does not fit, more than half is full, so WRITABLE will come.
+ * Without the ceiling a service that does not read would take our memory. */
+#define DIAL_OUT_MAX  (2 * (JSONL_LINE_MAX + 1))
+#define DIAL_KEEP_MAX 65536 /* octets of `out` kept for the next line */
+
+static void report_state(struct policy_dial *dial, const char *state, const char *message)
+{
+	const struct handshake_register *reg = &dial->registration;
+	bool ready = !message;
+	struct policy_service_report report = {
+		.policy = dial->service->name,
+		.socket = dial->socket,
+		.state = state,
+		.service = dial->seen ? reg->service : NULL,
+		.software = dial->seen ? reg->software : NULL,
+		.message = message,
+	};
+
+	/* Once a change, not once an attempt: a service that is down all night fills no log. */
+	if (dial->said && strcmp(dial->said, state) == 0)
+		return;
+	dial->said = state;
+	if (ready)
+		log_info("policy %s: %s is ready: %s %s", report.policy, report.socket,
+			 reg->service, reg->software);
+	else
+		log_warning("policy %s: %s is %s: %s", report.policy, report.socket, state,
+			    message);
+	if (ready && reg->missing[0])
+		log_info("policy %s: facts that are never known: %s", report.policy, reg->missing);
+	policy_report_service(dial->callbacks, &report);
+}
+
+/* Without the jitter all workers would knock at a restarted service in the same millisecond. */
+static double with_jitter(double seconds)
+{
+	uint32_t random = UINT32_MAX / 2;
+
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+		return seconds;
+	return seconds * (0.75 + 0.5 * ((double)random / UINT32_MAX));
+}
+
+static void set_timer(struct policy_dial *dial, double seconds)
+{
+	ev_timer_stop(dial->loop, &dial->timer);
+	ev_timer_set(&dial->timer, seconds, 0);
+	ev_timer_start(dial->loop, &dial->timer);
+}
+
+static void drop(struct policy_dial *dial, const char *state, const char *message)
+{
+	bool was_ready = dial->state == DIAL_READY;
+
+	/* `message` may belong to the link. */
+	report_state(dial, state, message);
+	line_link_free(&dial->link);
+	dial->state = DIAL_WAITING;
+	/* A service that registers and dies at once is dialled as seldom as one that is away. */
+	if (was_ready && ev_now(dial->loop) - dial->ready_since >= DIAL_DELAY_MAX)
+		dial->delay = DIAL_DELAY_MIN;
+	set_timer(dial, with_jitter(dial->delay));
+	dial->delay = dial->delay * 2 < DIAL_DELAY_MAX ? dial->delay * 2 : DIAL_DELAY_MAX;
+	if (was_ready)
+		dial->on_event(dial->arg, POLICY_DIAL_DOWN);
+}
+
+static void tell_fatal(struct policy_dial *dial, const char *code, const char *message)
+{
+	json_out_clear(&dial->out);
+	handshake_error(&dial->out, true, 0, code, message);
+	/* Best effort: it is closed whether the author can be told or not. */
+	if (policy_dial_send(dial))
+		line_link_flush(dial->link);
+}
+
+void policy_dial_break(struct policy_dial *dial, const char *code, const char *message)
+{
+	tell_fatal(dial, code, message);
+	drop(dial, dial->state == DIAL_READY ? "unavailable" : "refused", message);
+}
+
+bool policy_dial_send(struct policy_dial *dial)
+{
+	bool sent = line_link_send(dial->link, dial->out.data, dial->out.len);
+
+	json_out_clear(&dial->out);
+	if (dial->out.size > DIAL_KEEP_MAX)
+		json_out_fini(&dial->out);
+	return sent;
+}
+
+static bool takes_paths(const struct handshake_register *reg)
+{
+	for (size_t i = 0; i < reg->body_len; i++)
+		if (reg->body[i] == HOOK_BODY_PATH)
+			return true;
+	return false;
+}
+
+static void take_register(struct policy_dial *dial)
+{
+	struct handshake_register reg;
+	struct handshake_error error;
+	size_t len;
+	const char *line = line_link_line(dial->link, &len);
+
+	if (!handshake_read_register(line, len, &reg, &error)) {
+		policy_dial_break(dial, error.code, error.message);
+		return;
+	}
+	handshake_policy_ready(&dial->out, &reg, dial->service->name,
+			       reg.hooks & dial->service->hooks,
+			       (long)(dial->service->timeout * 1000),
+			       takes_paths(&reg) ? dial->settings->spool_dir : NULL);
+	policy_dial_send(dial);
+	ev_timer_stop(dial->loop, &dial->timer);
+	dial->registration = reg;
+	dial->seen = true;
+	dial->state = DIAL_READY;
+	dial->ready_since = ev_now(dial->loop);
+	report_state(dial, "ready", NULL);
+	dial->on_event(dial->arg, POLICY_DIAL_READY);
+}
+
+static void greet(struct policy_dial *dial)
+{
+	dial->state = DIAL_GREETED;
+	handshake_policy_hello(&dial->out, &dial->settings->gateway, dial->settings->message_size);
+	policy_dial_send(dial);
+}
+
+/* The one end of a line that is the service's fault and comes without a line to judge. */
+static bool is_too_long(const char *failure)
+{
+	return strncmp(failure, "line longer", 11) == 0;
+}
+
+static void end(struct policy_dial *dial)
+{
+	const char *failure = line_link_failure(dial->link);
+
+	if (is_too_long(failure)) {
+		policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, "line_too_long",
+					failure);
+		tell_fatal(dial, "line_too_long", failure);
+	}
+	drop(dial, "unavailable", failure);
+}
+
+static void dial_on_link(void *arg, enum line_link_event event)
+{
+	struct policy_dial *dial = arg;
+
+	switch (event) {
+	case LINE_LINK_UP:
+		greet(dial);
+		break;
+	case LINE_LINK_LINE:
+		if (dial->state == DIAL_READY)
+			dial->on_event(dial->arg, POLICY_DIAL_LINE);
+		else
+			take_register(dial);
+		break;
+	case LINE_LINK_WRITABLE:
+		if (dial->state == DIAL_READY)
+			dial->on_event(dial->arg, POLICY_DIAL_WRITABLE);
+		break;
+	case LINE_LINK_DOWN:
+		end(dial);
+		break;
+	}
+}
+
+static void dial_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct policy_dial *dial = timer->data;
+
+	(void)revents;
+	if (dial->state == DIAL_GREETED) {
+		policy_dial_break(dial, "no_register", "no register message within 5 s");
+		return;
+	}
+	if (dial->state == DIAL_DIALLING) {
+		drop(dial, "unavailable", "no connection within 5 s");
+		return;
+	}
+	dial->state = DIAL_DIALLING;
+	dial->link = line_link_dial(loop, dial->socket, DIAL_OUT_MAX, dial_on_link, dial);
+	set_timer(dial, DIAL_HANDSHAKE_TIME);
+}
+
+void policy_dial_start(struct policy_dial *dial)
+{
+	dial->delay = DIAL_DELAY_MIN;
+	dial->state = DIAL_WAITING;
+	ev_timer_init(&dial->timer, dial_on_timer, 0, 0);
+	dial->timer.data = dial;
+	ev_timer_start(dial->loop, &dial->timer);
+}
+
+void policy_dial_fini(struct policy_dial *dial)
+{
+	ev_timer_stop(dial->loop, &dial->timer);
+	line_link_free(&dial->link);
+	json_out_fini(&dial->out);
+}

@@ -1,0 +1,59 @@
+/* policy_dial: a line to one socket of a service: dialled, introduced, and dialled again when it
+ * ends.
+ *
+ *      WAITING --timer--> DIALLING --up, hello--> GREETED --register, ready--> READY
+ *         ^                   |                      |                          |
+ *         `-------------------+----------------------+--------------------------'
+ *
+ * The wait between two attempts doubles from 100 ms to 5 s, and starts anew after a line that
+ * lasted. */
+#ifndef POLICY_POLICY_DIAL_H
+#define POLICY_POLICY_DIAL_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "net/line_link.h"
+#include "policy.h"
+#include "protocol/json_out.h"
+
+enum policy_dial_event {
+	POLICY_DIAL_READY,    /* registration is filled */
+	POLICY_DIAL_LINE,     /* only when ready: see line_link_line() */
+	POLICY_DIAL_WRITABLE, /* only when ready */
+	POLICY_DIAL_DOWN,     /* it was ready, and is no more */
+};
+
+enum policy_dial_state { DIAL_WAITING, DIAL_DIALLING, DIAL_GREETED, DIAL_READY };
+
+struct policy_dial {
+	struct ev_loop *loop;
+	const struct policy_settings *settings;
+	const struct policy_service_settings *service;
+	const struct policy_callbacks *callbacks;
+	const char *socket;
+	void (*on_event)(void *arg, enum policy_dial_event event);
+	void *arg;
+
+	enum policy_dial_state state;
+	struct line_link *link; /* NULL while waiting */
+	ev_timer timer;		/* until the next attempt, or the limit of the handshake */
+	double delay;
+	ev_tstamp ready_since;
+	struct handshake_register registration; /* the last one, also while it is down */
+	bool seen;				/* there has been one */
+	const char *said;			/* state last reported, NULL for none */
+	struct json_out out;			/* for the line being written */
+};
+
+/* Dials. Settings, service, callbacks and socket stay the caller's and must stay unchanged; the
+ * first seven members are set by the caller, all others zero. */
+void policy_dial_start(struct policy_dial *dial);
+/* Closes. No callback any more. */
+void policy_dial_fini(struct policy_dial *dial);
+/* Sends what is in dial->out and clears it; false when it does not fit, nothing is sent then. */
+bool policy_dial_send(struct policy_dial *dial);
+/* Tells the author a fatal error, closes, dials again later. DOWN comes inside. */
+void policy_dial_break(struct policy_dial *dial, const char *code, const char *message);
+
+#endif

@@ -1,0 +1,29 @@
+/* policy_report: what happens with services, as policy.* events. */
+#ifndef POLICY_POLICY_REPORT_H
+#define POLICY_POLICY_REPORT_H
+
+#include "policy.h"
+#include "policy_call.h"
+
+/* A service has answered. */
+void policy_report_decision(const struct policy_callbacks *callbacks, const char *policy,
+			    const struct policy_call *call);
+/* A service has not, and `action` was taken. */
+void policy_report_failure(const struct policy_callbacks *callbacks, const char *policy,
+			   const struct policy_call *call, enum verdict_kind action);
+/* A line that breaks the protocol; request NULL: it belongs to none. */
+void policy_report_bad_reply(const struct policy_callbacks *callbacks, const char *policy,
+			     const struct hook_request *request, const char *code,
+			     const char *message);
+
+struct policy_service_report {
+	const char *policy, *socket;
+	const char *state;		/* "ready" "unavailable" "refused" */
+	const char *service, *software; /* as registered; NULL when unknown */
+	const char *message;		/* why; NULL when ready */
+};
+
+void policy_report_service(const struct policy_callbacks *callbacks,
+			   const struct policy_service_report *report);
+
+#endif

@@ -1,0 +1,39 @@
+/* policy_service: one service: its connections, and the questions that wait for credit on one of
+ * them.
+ *
+ *      ask --> waiting, one queue a hook --oldest first--> the idlest connection that has the hook
+ *
+ * Several sockets of a service may register different hooks. */
+#ifndef POLICY_POLICY_SERVICE_H
+#define POLICY_POLICY_SERVICE_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "policy.h"
+#include "policy_call.h"
+
+struct policy_service;
+
+/* Starts dialling. The first connection's callbacks come from the loop. */
+struct policy_service *policy_service_new(struct ev_loop *loop,
+					  const struct policy_settings *settings,
+					  const struct policy_service_settings *service,
+					  const struct policy_callbacks *callbacks);
+/* Calls must be withdrawn. */
+void policy_service_free(struct policy_service **service);
+const struct policy_service_settings *policy_service_settings(const struct policy_service *service);
+/* False: it has no interest in this hook, the next one is asked. True: it must be asked, whether it
+ * is there or not (see policy_ask()). */
+bool policy_service_is_asked(const struct policy_service *service, enum hook hook);
+/* Starts the call; call->on_end follows from the loop. */
+void policy_service_ask(struct policy_service *service, struct policy_call *call);
+/* Nobody waits for this call any more: out of the queue, or the service is told `why`. A call that
+ * is in neither is left alone. */
+void policy_service_withdraw(struct policy_service *service, struct policy_call *call,
+			     const char *why);
+/* To one connection that registered the hook; lost when there is none. */
+void policy_service_tell(struct policy_service *service, const struct hook_request *request);
+bool policy_service_is_ready(const struct policy_service *service);
+
+#endif

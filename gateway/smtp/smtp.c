@@ -1,0 +1,273 @@
+#include "smtp.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "smtp_engine.h"
+#include "smtp_reply.h"
+
+struct smtp *smtp_new(const struct smtp_settings *settings)
+{
+	struct smtp *s = mem_new(sizeof *s);
+
+	s->settings = settings;
+	return s;
+}
+
+static void result_fini(struct smtp_result *result)
+{
+	free(result->text);
+	*result = (struct smtp_result){0};
+}
+
+void smtp_free(struct smtp **p)
+{
+	struct smtp *s = *p;
+
+	*p = NULL;
+	if (!s)
+		return;
+	verdict_fini(&s->verdict);
+	result_fini(&s->delivered);
+	result_fini(&s->message.failure);
+	smtp_line_fini(&s->line);
+	smtp_transaction_fini(&s->transaction);
+	free(s->mailbox);
+	free(s->helo);
+	free(s->new_helo);
+	free(s->greeting);
+	free(s->reply_text);
+	free(s);
+}
+
+void smtp_end_transaction(struct smtp *s)
+{
+	s->transaction.over = s->transaction.sender != NULL;
+}
+
+/* --- questions --- */
+
+enum smtp_step smtp_ask(struct smtp *s, enum hook hook)
+{
+	assert(s->wait == SMTP_WAIT_NOTHING);
+	verdict_fini(&s->verdict);
+	s->wait = SMTP_WAIT_VERDICT;
+	s->hook = hook;
+	s->answered = false;
+	return SMTP_NEED_VERDICT;
+}
+
+static enum smtp_step take_verdict(struct smtp *s)
+{
+	static enum smtp_step (*const on_verdict[HOOK_MAX])(struct smtp *) = {
+		[HOOK_CONNECT] = smtp_greeting_on_connect,
+		[HOOK_EHLO] = smtp_commands_on_ehlo,
+		[HOOK_STARTTLS] = smtp_greeting_on_starttls,
+		[HOOK_SECURE] = smtp_greeting_on_secure,
+		[HOOK_MAIL] = smtp_envelope_on_mail,
+		[HOOK_RCPT] = smtp_envelope_on_rcpt,
+		[HOOK_DATA] = smtp_message_on_data,
+		[HOOK_MESSAGE] = smtp_message_on_message,
+	};
+
+	s->wait = SMTP_WAIT_NOTHING;
+	return on_verdict[s->hook](s);
+}
+
+enum hook smtp_hook(const struct smtp *s)
+{
+	return s->hook;
+}
+
+void smtp_describe(const struct smtp *s, struct hook_request *request)
+{
+	const struct smtp_transaction *t = &s->transaction;
+
+	request->hook = s->hook;
+	request->commands = s->commands;
+	request->messages = s->messages;
+	request->errors = s->errors;
+	request->context.helo = s->helo ? &s->helo->facts : NULL;
+	request->helo = s->new_helo ? &s->new_helo->facts : NULL;
+	request->mailbox = s->mailbox ? &s->mailbox->facts : NULL;
+	if (!smtp_transaction_is_open(t))
+		return;
+	request->context.mail = &t->sender->facts;
+	request->context.recipients = t->recipients;
+	request->context.recipients_len = t->recipients_len;
+	request->index = t->tried;
+	request->accepted = (unsigned)t->recipients_len;
+}
+
+void smtp_verdict(struct smtp *s, const struct verdict *verdict)
+{
+	char problem[128];
+
+	assert(s->wait == SMTP_WAIT_VERDICT && !s->answered);
+	assert(!verdict_problem(verdict, problem, sizeof problem));
+	verdict_fini(&s->verdict);
+	s->verdict = *verdict;
+	s->verdict.text = mem_copy_string(verdict->text);
+	s->answered = true;
+}
+
+static void set_result(struct smtp_result *result, int code, const char *status, const char *text)
+{
+	result_fini(result);
+	result->code = code;
+	result->text = mem_copy_string(text);
+	snprintf(result->status, sizeof result->status, "%s", status);
+}
+
+void smtp_body_failed(struct smtp *s, int code, const char *status, const char *text)
+{
+	assert(code / 100 == 4);
+	set_result(&s->message.failure, code, status, text);
+}
+
+void smtp_delivered(struct smtp *s, int code, const char *status, const char *text)
+{
+	assert(s->wait == SMTP_WAIT_DELIVERY && !s->answered);
+	set_result(&s->delivered, code, status, text);
+	s->answered = true;
+}
+
+/* --- steps --- */
+
+enum smtp_step smtp_advance(struct smtp *s)
+{
+	switch (s->phase) {
+	case SMTP_PHASE_GREETING:
+		return smtp_greeting_begin(s);
+	case SMTP_PHASE_COMMAND:
+		if (s->secure && !s->secure_asked)
+			return smtp_greeting_ask_secure(s);
+		return smtp_commands_read(s);
+	case SMTP_PHASE_BODY:
+		return smtp_message_read(s);
+	case SMTP_PHASE_TLS:
+		return smtp_greeting_handshake(s);
+	case SMTP_PHASE_GONE:
+		break;
+	}
+	return SMTP_FINISHED;
+}
+
+static bool nobody_reads(const struct smtp *s)
+{
+	return s->phase == SMTP_PHASE_TLS || (s->settings->implicit_tls && !s->secure) ||
+	       s->reason == DISCONNECT_CLIENT_GONE || s->reason == DISCONNECT_TLS;
+}
+
+static enum smtp_step end_now(struct smtp *s)
+{
+	s->ending = false;
+	s->wait = SMTP_WAIT_NOTHING;
+	if (nobody_reads(s)) {
+		smtp_end_transaction(s);
+		s->phase = SMTP_PHASE_GONE;
+		return SMTP_FINISHED;
+	}
+	if (s->phase == SMTP_PHASE_BODY)
+		s->reply.verb = SMTP_MESSAGE;
+	return smtp_reply_closing(s, s->reason);
+}
+
+enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out)
+{
+	/* A smaller `in` could be full of half a line, and both sides would wait for ever. */
+	assert(in->max >= SMTP_LINE_MAX && out->max >= SMTP_OUT_MAX);
+	s->in = in;
+	s->out = out;
+	smtp_reply_forget(s);
+	buf_consume(in, s->message.body_used);
+	s->message.body_used = 0;
+	if (s->ending)
+		return end_now(s);
+	if (s->wait == SMTP_WAIT_NOTHING)
+		return smtp_advance(s);
+	if (!s->answered)
+		return s->wait == SMTP_WAIT_VERDICT ? SMTP_NEED_VERDICT : SMTP_NEED_DELIVERY;
+	if (s->wait == SMTP_WAIT_VERDICT)
+		return take_verdict(s);
+	return smtp_message_on_delivered(s);
+}
+
+void smtp_tls_started(struct smtp *s)
+{
+	assert(s->phase == SMTP_PHASE_TLS);
+	s->secure = true;
+	s->secure_asked = false;
+	s->phase = s->greeted ? SMTP_PHASE_COMMAND : SMTP_PHASE_GREETING;
+	/* RFC 3207 4.2: what came in clear may have come from anybody. The counts stay, or a client
+	 * could begin its limits anew. */
+	free(s->helo);
+	s->helo = NULL;
+	smtp_transaction_fini(&s->transaction);
+	smtp_line_fini(&s->line);
+}
+
+void smtp_end(struct smtp *s, enum disconnect_reason reason)
+{
+	if (s->phase == SMTP_PHASE_GONE)
+		return;
+	s->ending = true;
+	s->reason = reason;
+}
+
+/* --- what is known --- */
+
+const struct smtp_reply *smtp_last_reply(const struct smtp *s)
+{
+	return &s->reply;
+}
+
+void smtp_body(const struct smtp *s, const char **data, size_t *len)
+{
+	*data = s->message.body.data;
+	*len = s->message.body.len;
+}
+
+uint64_t smtp_message_size(const struct smtp *s)
+{
+	return s->message.size;
+}
+
+bool smtp_in_body(const struct smtp *s)
+{
+	return s->phase == SMTP_PHASE_BODY;
+}
+
+bool smtp_message_waits(const struct smtp *s)
+{
+	return s->wait == SMTP_WAIT_DELIVERY ||
+	       (s->wait == SMTP_WAIT_VERDICT && s->hook == HOOK_MESSAGE);
+}
+
+bool smtp_is_secure(const struct smtp *s)
+{
+	return s->secure;
+}
+
+enum disconnect_reason smtp_disconnect_reason(const struct smtp *s)
+{
+	return s->reason;
+}
+
+unsigned smtp_commands(const struct smtp *s)
+{
+	return s->commands;
+}
+
+unsigned smtp_messages(const struct smtp *s)
+{
+	return s->messages;
+}
+
+unsigned smtp_errors(const struct smtp *s)
+{
+	return s->errors;
+}

@@ -1,0 +1,130 @@
+/* smtp_engine: the inside of the engine, for the files of this folder only.
+ *
+ *      smtp.c            smtp_step(), and what the caller tells and asks
+ *      smtp_greeting.c   connection, TLS, banner
+ *      smtp_commands.c   the command table and the commands that are no part of a transaction
+ *      smtp_envelope.c   MAIL and RCPT
+ *      smtp_message.c    DATA, the message, its delivery
+ *      smtp_reply.c      every octet that goes out */
+#ifndef SMTP_SMTP_ENGINE_H
+#define SMTP_SMTP_ENGINE_H
+
+#include "smtp.h"
+#include "smtp_dot.h"
+#include "smtp_line.h"
+#include "smtp_received.h"
+#include "smtp_transaction.h"
+
+#define SMTP_STATUS_MAX 12 /* "5.999.999" and its NUL, as VERDICT_STATUS_MAX but for any caller */
+
+/* Who reads the next octet. */
+enum smtp_phase {
+	SMTP_PHASE_GREETING, /* nobody: the banner was not said */
+	SMTP_PHASE_COMMAND,
+	SMTP_PHASE_BODY,
+	SMTP_PHASE_TLS, /* the handshake */
+	SMTP_PHASE_GONE,
+};
+
+/* Whose answer is awaited. While it is, the phase reads nothing. */
+enum smtp_wait { SMTP_WAIT_NOTHING, SMTP_WAIT_VERDICT, SMTP_WAIT_DELIVERY };
+
+/* What a delivery says, or the reply for a message that could not be stored. */
+struct smtp_result {
+	int code; /* 0: none */
+	char status[SMTP_STATUS_MAX];
+	char *text;
+};
+
+struct smtp_helo {
+	struct hook_helo facts; /* the name points behind it */
+	char name[];
+};
+
+/* The message being received. */
+struct smtp_message {
+	struct smtp_dot dot;
+	struct smtp_received received;
+	uint64_t size;
+	struct octets body; /* the last piece, in `in` */
+	size_t body_used;   /* octets of `in` that are done with at the next step */
+	struct smtp_result failure;
+};
+
+struct smtp {
+	const struct smtp_settings *settings;
+	struct buf *in, *out; /* during a step */
+	enum smtp_phase phase;
+
+	/* the open question */
+	enum smtp_wait wait;
+	bool answered;
+	enum hook hook;
+	struct verdict verdict;
+	struct smtp_result delivered;
+
+	/* facts of the connection */
+	bool secure;
+	bool secure_asked;
+	bool greeted;
+	bool refused;	    /* by a service: QUIT is all that works */
+	bool refused_later; /* the verdict on the handshake is the reply to the next command */
+	char *greeting;	    /* what a service adds to the banner; NULL: nothing */
+	struct smtp_helo *helo;
+	bool ending; /* smtp_end() was called */
+	enum disconnect_reason reason;
+	unsigned commands, messages, errors;
+
+	/* the command that is being worked on */
+	struct smtp_line line;
+	struct smtp_helo *new_helo;
+	struct smtp_mailbox *mailbox;
+
+	struct smtp_transaction transaction;
+	bool transaction_reported; /* the caller was told that one has begun */
+	struct smtp_message message;
+
+	/* the reply that answers it */
+	struct smtp_reply reply;
+	bool replied;
+	char reply_status[SMTP_STATUS_MAX];
+	char *reply_text;
+};
+
+/* Opens the question; the answer comes to the function that smtp.c has for the hook. */
+enum smtp_step smtp_ask(struct smtp *s, enum hook hook);
+/* What reads next, reads. */
+enum smtp_step smtp_advance(struct smtp *s);
+/* The transaction is over; its facts can be read until the next step. */
+void smtp_end_transaction(struct smtp *s);
+/* The text of the last verdict up to its first LF, in `line`; `otherwise` when it has none. */
+const char *smtp_verdict_line(const struct smtp *s, char line[VERDICT_LINE_MAX + 1],
+			      const char *otherwise);
+
+/* smtp_greeting.c */
+enum smtp_step smtp_greeting_begin(struct smtp *s);
+enum smtp_step smtp_greeting_on_connect(struct smtp *s);
+enum smtp_step smtp_greeting_ask_secure(struct smtp *s);
+enum smtp_step smtp_greeting_on_secure(struct smtp *s);
+enum smtp_step smtp_greeting_starttls(struct smtp *s, struct octets argument);
+enum smtp_step smtp_greeting_on_starttls(struct smtp *s);
+enum smtp_step smtp_greeting_handshake(struct smtp *s);
+
+/* smtp_commands.c */
+enum smtp_step smtp_commands_read(struct smtp *s);
+enum smtp_step smtp_commands_on_ehlo(struct smtp *s);
+
+/* smtp_envelope.c */
+enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument);
+enum smtp_step smtp_envelope_on_mail(struct smtp *s);
+enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument);
+enum smtp_step smtp_envelope_on_rcpt(struct smtp *s);
+
+/* smtp_message.c */
+enum smtp_step smtp_message_data(struct smtp *s, struct octets argument);
+enum smtp_step smtp_message_on_data(struct smtp *s);
+enum smtp_step smtp_message_read(struct smtp *s);
+enum smtp_step smtp_message_on_message(struct smtp *s);
+enum smtp_step smtp_message_on_delivered(struct smtp *s);
+
+#endif

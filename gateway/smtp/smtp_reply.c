@@ -1,0 +1,167 @@
+#include "smtp_reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define LINE_MAX 512 /* with the CRLF: RFC 5321 4.5.3.1.5 */
+
+/* RFC 2034 section 3 (4): in all 2yz, 4yz and 5yz replies but the greeting and any reply to EHLO or
+ * HELO, which includes their refusals. */
+static bool has_status(const struct smtp *s, int code)
+{
+	return s->greeted && code / 100 != 3 && s->reply.verb != SMTP_EHLO &&
+	       s->reply.verb != SMTP_HELO;
+}
+
+/* Texts of services are checked where they come in. Should one slip through, a control octet would
+ * let its author write replies of his own (reply splitting), so none passes here. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static void write_line(struct smtp *s, bool last, const char *text, size_t len)
+{
+	char line[LINE_MAX + 1];
+	const char *status = s->reply.status;
+	int max = LINE_MAX - 2;
+	int n = snprintf(line, (size_t)max + 1, "%d%c%s%s%.*s", s->reply.code, last ? ' ' : '-',
+			 status, status[0] ? " " : "", (int)len, text);
+
+	make_printable(line);
+	buf_append(s->out, line, (size_t)(n < max ? n : max));
+	buf_append(s->out, "\r\n", 2);
+}
+
+static void describe_transaction(struct smtp *s)
+{
+	bool open = smtp_transaction_is_open(&s->transaction);
+
+	s->reply.transaction_begun = open && !s->transaction_reported;
+	s->reply.transaction_ended = !open && s->transaction_reported;
+	s->transaction_reported = open;
+}
+
+enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, const char *text)
+{
+	size_t n = strcspn(text, "\n");
+
+	assert(!s->replied && code >= 200 && code <= 599);
+	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s, code) ? status : "");
+	s->reply_text = mem_copy_bytes(text, n);
+	make_printable(s->reply_text);
+	s->reply.code = code;
+	s->reply.status = s->reply_status;
+	s->reply.text = s->reply_text;
+	s->reply.line = (struct octets){s->line.text ? s->line.text : "", s->line.len};
+	if (s->reply.verb == SMTP_GREETING || s->reply.verb == SMTP_MESSAGE)
+		s->reply.line = (struct octets){"", 0};
+	describe_transaction(s);
+	for (;;) {
+		write_line(s, !text[n], text, n);
+		if (!text[n])
+			break;
+		text += n + 1;
+		n = strcspn(text, "\n");
+	}
+	assert(!s->out->overflow); /* nothing is read while `out` is half full */
+	s->replied = true;
+	return SMTP_GOT_REPLY;
+}
+
+enum smtp_step smtp_reply_last(struct smtp *s, int code, const char *status, const char *text,
+			       enum disconnect_reason reason)
+{
+	smtp_end_transaction(s);
+	s->phase = SMTP_PHASE_GONE;
+	s->reason = reason;
+	return smtp_reply_send(s, code, status, text);
+}
+
+enum smtp_step smtp_reply_closing(struct smtp *s, enum disconnect_reason reason)
+{
+	static const struct {
+		const char *status, *text;
+	} table[DISCONNECT_MAX] = {
+		[DISCONNECT_ERRORS] = {"4.7.0", "Too many errors"},
+		[DISCONNECT_COMMANDS] = {"4.7.0", "Too many commands"},
+		[DISCONNECT_MESSAGES] = {"4.7.0", "Too many messages in one connection"},
+		[DISCONNECT_CONNECTIONS] = {"4.7.0", "Too many connections, try again later"},
+		[DISCONNECT_COMMAND_TIMEOUT] = {"4.4.2", "Timeout waiting for a command"},
+		[DISCONNECT_DATA_TIMEOUT] = {"4.4.2", "Timeout waiting for the message"},
+		[DISCONNECT_SESSION_TIME] = {"4.4.2", "Connection open too long"},
+		[DISCONNECT_NOT_SMTP] = {"4.7.0", "This is SMTP"},
+		[DISCONNECT_SHUTDOWN] = {"4.3.2", "Service shutting down"},
+	};
+	char text[LINE_MAX];
+
+	snprintf(text, sizeof text, "%s %s", s->settings->hostname,
+		 table[reason].text ? table[reason].text : "Closing connection");
+	return smtp_reply_last(s, 421, table[reason].status ? table[reason].status : "4.3.0", text,
+			       reason);
+}
+
+enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, const char *text)
+{
+	s->errors++;
+	if (s->errors > s->settings->errors)
+		return smtp_reply_closing(s, DISCONNECT_ERRORS);
+	return smtp_reply_send(s, code, status, text);
+}
+
+static const char *default_refusal(int code)
+{
+	if (code == 421)
+		return "Service not available, closing connection";
+	return code < 500 ? "Temporarily refused, try again later" : "Refused by policy";
+}
+
+enum smtp_step smtp_reply_refusal_as(struct smtp *s, int code, const char *status)
+{
+	const char *text = s->verdict.text ? s->verdict.text : default_refusal(code);
+
+	/* Whatever goes wrong with a verdict, a refusal is never said with a 2yz or 354. */
+	assert(s->verdict.kind != VERDICT_ACCEPT && code >= 400);
+	if (s->verdict.kind == VERDICT_DISCONNECT || code == 421)
+		return smtp_reply_last(s, code, status, text, DISCONNECT_POLICY);
+	return smtp_reply_send(s, code, status, text);
+}
+
+enum smtp_step smtp_reply_refusal(struct smtp *s, enum hook hook)
+{
+	return smtp_reply_refusal_as(s, verdict_code(&s->verdict, hook),
+				     verdict_status(&s->verdict, hook));
+}
+
+enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const char *status,
+				 const char *text)
+{
+	int own_code = verdict_code(&s->verdict, hook);
+	const char *own_status = verdict_status(&s->verdict, hook);
+
+	return smtp_reply_send(s, own_code ? own_code : code, own_status[0] ? own_status : status,
+			       s->verdict.text ? s->verdict.text : text);
+}
+
+void smtp_reply_forget(struct smtp *s)
+{
+	if (!s->replied)
+		return;
+	s->replied = false;
+	free(s->reply_text);
+	s->reply_text = NULL;
+	s->reply = (struct smtp_reply){0};
+	free(s->new_helo);
+	s->new_helo = NULL;
+	free(s->mailbox);
+	s->mailbox = NULL;
+	smtp_line_fini(&s->line);
+	if (s->transaction.over)
+		smtp_transaction_fini(&s->transaction);
+}

@@ -1,0 +1,37 @@
+/* json_out: JSON text written directly into one growing piece of memory.
+ *
+ * jansson parses what others send; what we send is written here, since that is several times faster
+ * and since jansson refuses strings that are not UTF-8, which clients do send. */
+#ifndef PROTOCOL_JSON_OUT_H
+#define PROTOCOL_JSON_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hook.h"
+
+struct json_out {
+	char *data; /* NULL before the first octet; not NUL-terminated */
+	size_t len, size;
+};
+
+void json_out_fini(struct json_out *o);
+/* Keeps the memory for the next line. */
+void json_out_clear(struct json_out *o);
+/* Octets as they are: punctuation and text that is JSON already. */
+void json_out_raw(struct json_out *o, const char *text);
+void json_out_raw_octets(struct json_out *o, const char *data, size_t len);
+void json_out_integer(struct json_out *o, int64_t value);
+/* A quoted and escaped string; the text must be valid UTF-8 (ours or checked). */
+void json_out_text(struct json_out *o, const char *text);
+/* "name":"..." of a client's octets: exact when they are UTF-8 without NUL and U+FFFD; otherwise
+ * each offending octet shows as U+FFFD and "name_b64":"..." with the exact octets follows. Absent
+ * octets write "name":null. `name` is ours. No comma around it. */
+void json_out_octets(struct json_out *o, const char *name, struct octets value);
+/* The value alone in quotes, in the same way but with no _b64 beside it; returns 1 when it is
+ * exact. */
+int json_out_octets_value(struct json_out *o, struct octets value);
+/* Base 64 in quotes (RFC 4648 section 4, with padding). */
+void json_out_base64(struct json_out *o, const char *data, size_t len);
+
+#endif

@@ -1,0 +1,203 @@
+#include "verdict.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "utf8.h"
+
+/* The replies when a verdict names none. */
+struct reply_default {
+	int code;
+	const char *status;
+};
+
+static const struct {
+	struct reply_default reject, tempfail;
+} hook_defaults[] = {
+#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status)                         \
+	[HOOK_##name] = {{reject, reject_status}, {tempfail, tempfail_status}},
+#include "hooks.def"
+#undef HOOK
+};
+
+static const struct {
+	const char *word;
+	int low, high; /* the codes that fit */
+} kinds[] = {
+	[VERDICT_ACCEPT] = {"accept", 200, 299},
+	[VERDICT_TEMPFAIL] = {"tempfail", 400, 499},
+	[VERDICT_REJECT] = {"reject", 500, 599},
+	[VERDICT_DISCONNECT] = {"disconnect", 400, 599},
+};
+
+void verdict_fini(struct verdict *v)
+{
+	free(v->text);
+	*v = (struct verdict){.kind = VERDICT_ACCEPT};
+}
+
+const char *verdict_word(enum verdict_kind kind)
+{
+	assert(kind < VERDICT_MAX);
+	return kinds[kind].word;
+}
+
+bool verdict_from_word(const char *word, enum verdict_kind *kind)
+{
+	for (unsigned i = 0; i < VERDICT_MAX; i++) {
+		if (!strcmp(kinds[i].word, word)) {
+			*kind = (enum verdict_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct reply_default disconnect_default(const struct verdict *v)
+{
+	/* A refusal for good must not look temporary, or the client comes back. */
+	if (v->code >= 500 || v->status[0] == '5')
+		return (struct reply_default){554, "5.7.1"};
+	return (struct reply_default){421, "4.7.0"};
+}
+
+static struct reply_default default_reply(const struct verdict *v, enum hook hook)
+{
+	assert(hook < HOOK_MAX);
+	switch (v->kind) {
+	case VERDICT_TEMPFAIL:
+		return hook_defaults[hook].tempfail;
+	case VERDICT_REJECT:
+		return hook_defaults[hook].reject;
+	case VERDICT_DISCONNECT:
+		return disconnect_default(v);
+	case VERDICT_ACCEPT:
+	case VERDICT_MAX:
+		break;
+	}
+	return (struct reply_default){0, ""};
+}
+
+int verdict_code(const struct verdict *v, enum hook hook)
+{
+	return v->code ? v->code : default_reply(v, hook).code;
+}
+
+const char *verdict_status(const struct verdict *v, enum hook hook)
+{
+	return v->status[0] ? v->status : default_reply(v, hook).status;
+}
+
+/* 0, or 1-999 without a leading zero (RFC 3463 section 2). NULL when there is no such number. */
+static const char *skip_number(const char *p)
+{
+	const char *start = p;
+
+	while (*p >= '0' && *p <= '9')
+		p++;
+	if (p == start || p - start > 3 || (*start == '0' && p - start > 1))
+		return NULL;
+	return p;
+}
+
+static bool is_status(const char *status)
+{
+	const char *p = status;
+
+	if ((*p != '2' && *p != '4' && *p != '5') || p[1] != '.')
+		return false;
+	p = skip_number(p + 2);
+	if (!p || *p != '.')
+		return false;
+	p = skip_number(p + 1);
+	return p && !*p;
+}
+
+static bool is_reason(const char *reason)
+{
+	size_t len = strlen(reason);
+
+	return len <= VERDICT_REASON_MAX &&
+	       strspn(reason, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
+}
+
+const char *verdict_line_problem(const char *line, size_t len, char *problem, size_t size)
+{
+	if (len < 1 || len > VERDICT_LINE_MAX) {
+		snprintf(problem, size, "a line of text must have 1 to %d characters, not %zu",
+			 VERDICT_LINE_MAX, len);
+		return problem;
+	}
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		/* CR and LF above all: they would let a service write replies of its own. */
+		if (c < ' ' || c > '~') {
+			snprintf(problem, size,
+				 "text must be printable ASCII: octet %zu of a line is 0x%02x",
+				 i + 1, c);
+			return problem;
+		}
+	}
+	return NULL;
+}
+
+static const char *text_problem(const char *text, char *problem, size_t size)
+{
+	unsigned lines = 1;
+	const char *end;
+
+	for (; (end = strchr(text, '\n')); text = end + 1, lines++)
+		if (verdict_line_problem(text, (size_t)(end - text), problem, size))
+			return problem;
+	if (verdict_line_problem(text, strlen(text), problem, size))
+		return problem;
+	if (lines > VERDICT_LINES_MAX) {
+		snprintf(problem, size, "text must have 1 to %d lines, not %u", VERDICT_LINES_MAX,
+			 lines);
+		return problem;
+	}
+	return NULL;
+}
+
+static const char *status_problem(const struct verdict *v, char *problem, size_t size)
+{
+	int class = v->status[0] - '0';
+	int low = kinds[v->kind].low / 100, high = kinds[v->kind].high / 100;
+
+	if (!is_status(v->status))
+		snprintf(problem, size,
+			 "status \"%s\" is not an enhanced status code such as \"5.7.1\"",
+			 v->status);
+	else if (v->code && class != v->code / 100)
+		snprintf(problem, size, "status %s does not match code %d", v->status, v->code);
+	else if (class < low || class > high)
+		snprintf(problem, size, "status %s does not fit the verdict %s", v->status,
+			 verdict_word(v->kind));
+	else
+		return NULL;
+	utf8_make_printable(problem);
+	return problem;
+}
+
+const char *verdict_problem(const struct verdict *v, char *problem, size_t size)
+{
+	assert(v->kind < VERDICT_MAX);
+	if (v->code && (v->code < kinds[v->kind].low || v->code > kinds[v->kind].high)) {
+		snprintf(problem, size, "code %d does not fit the verdict %s: use %d to %d",
+			 v->code, verdict_word(v->kind), kinds[v->kind].low, kinds[v->kind].high);
+		return problem;
+	}
+	if (v->status[0] && status_problem(v, problem, size))
+		return problem;
+	if (v->text && text_problem(v->text, problem, size))
+		return problem;
+	if (!is_reason(v->reason)) {
+		snprintf(problem, size, "reason must be 1 to %d characters of a-z 0-9 _ . -",
+			 VERDICT_REASON_MAX);
+		return problem;
+	}
+	return NULL;
+}

@@ -1,0 +1,200 @@
+#include "verdict_json.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "strict_json.h"
+
+__attribute__((format(printf, 3, 4))) static enum verdict_json
+fail(struct verdict_json_error *error, enum verdict_json result, const char *format, ...)
+{
+	static const char *const codes[] = {
+		[VERDICT_JSON_REPLY] = "",
+		[VERDICT_JSON_INVALID] = "bad_reply",
+		[VERDICT_JSON_UNKNOWN] = "unknown_type",
+		[VERDICT_JSON_BROKEN] = "bad_message",
+	};
+	va_list args;
+
+	snprintf(error->code, sizeof error->code, "%s", codes[result]);
+	va_start(args, format);
+	vsnprintf(error->message, sizeof error->message, format, args);
+	va_end(args);
+	return result;
+}
+
+static enum verdict_json fail_type(struct verdict_json_error *error, const char *field,
+				   const char *expected, const json_t *found)
+{
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	return fail(error, VERDICT_JSON_INVALID, "%s must be %s, not %s", field, expected,
+		    strict_json_show(found, shown));
+}
+
+static enum verdict_json read_kind(const json_t *reply, struct verdict *v,
+				   struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "verdict");
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (json_is_string(value) && verdict_from_word(json_string_value(value), &v->kind))
+		return VERDICT_JSON_REPLY;
+	return fail(error, VERDICT_JSON_INVALID,
+		    "unknown verdict %s: use accept, tempfail, reject or disconnect",
+		    strict_json_show(value, shown));
+}
+
+static enum verdict_json read_code(const json_t *reply, struct verdict *v,
+				   struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "code");
+	json_int_t code = json_integer_value(value);
+
+	if (!value)
+		return VERDICT_JSON_REPLY;
+	/* Three digits: 0 would mean the default and larger ones do not fit an int. */
+	if (!json_is_integer(value) || code < 100 || code > 999)
+		return fail_type(error, "code", "an integer of three digits such as 550", value);
+	v->code = (int)code;
+	return VERDICT_JSON_REPLY;
+}
+
+/* Copies a short string field; a value that is too long is as wrong as one of another type. */
+static enum verdict_json read_token(const json_t *reply, const char *field, const char *expected,
+				    char *to, size_t size, struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, field);
+	size_t len = json_string_length(value);
+
+	if (!value)
+		return VERDICT_JSON_REPLY;
+	if (!json_is_string(value) || len < 1 || len >= size)
+		return fail_type(error, field, expected, value);
+	memcpy(to, json_string_value(value), len + 1);
+	return VERDICT_JSON_REPLY;
+}
+
+static enum verdict_json append_line(const json_t *line, struct verdict *v,
+				     struct verdict_json_error *error)
+{
+	size_t old = v->text ? strlen(v->text) + 1 : 0, len = json_string_length(line);
+	char problem[sizeof error->message];
+
+	if (!json_is_string(line))
+		return fail_type(error, "a line of text", "a string", line);
+	/* Before the lines are joined: an LF within one would pass for the end of it. */
+	if (verdict_line_problem(json_string_value(line), len, problem, sizeof problem))
+		return fail(error, VERDICT_JSON_INVALID, "%s", problem);
+	v->text = grow_resize(v->text, old + len + 1);
+	if (old)
+		v->text[old - 1] = '\n';
+	memcpy(v->text + old, json_string_value(line), len + 1);
+	return VERDICT_JSON_REPLY;
+}
+
+static enum verdict_json read_text(const json_t *reply, struct verdict *v,
+				   struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "text");
+	size_t n = json_array_size(value);
+	enum verdict_json result = VERDICT_JSON_REPLY;
+
+	if (!value)
+		return VERDICT_JSON_REPLY;
+	if (json_is_string(value))
+		return append_line(value, v, error);
+	if (!json_is_array(value))
+		return fail_type(error, "text", "a string or an array of strings", value);
+	if (n < 1 || n > VERDICT_LINES_MAX)
+		return fail(error, VERDICT_JSON_INVALID, "text must have 1 to %d lines, not %zu",
+			    VERDICT_LINES_MAX, n);
+	for (size_t i = 0; i < n && result == VERDICT_JSON_REPLY; i++)
+		result = append_line(json_array_get(value, i), v, error);
+	return result;
+}
+
+/* Fields that later versions give a meaning: doing less than they ask for is not acceptance. */
+static enum verdict_json read_later(const json_t *reply, struct verdict_json_error *error)
+{
+	const json_t *until = json_object_get(reply, "until");
+	const json_t *edits = json_object_get(reply, "edits");
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (until && (!json_is_string(until) || strcmp(json_string_value(until), "command") != 0))
+		return fail(error, VERDICT_JSON_INVALID, "until %s is not known: use \"command\"",
+			    strict_json_show(until, shown));
+	if (edits && (!json_is_array(edits) || json_array_size(edits)))
+		return fail(error, VERDICT_JSON_INVALID, "no edits are known");
+	return VERDICT_JSON_REPLY;
+}
+
+static enum verdict_json read_verdict(const json_t *reply, struct verdict *v,
+				      struct verdict_json_error *error)
+{
+	enum verdict_json result = VERDICT_JSON_REPLY;
+	char problem[sizeof error->message];
+
+	if (!strict_json_is_understood(reply, problem, sizeof problem))
+		return fail(error, VERDICT_JSON_INVALID, "%s", problem);
+	result = read_kind(reply, v, error);
+	if (result == VERDICT_JSON_REPLY)
+		result = read_code(reply, v, error);
+	if (result == VERDICT_JSON_REPLY)
+		result = read_token(reply, "status", "an enhanced status code such as \"5.7.1\"",
+				    v->status, sizeof v->status, error);
+	if (result == VERDICT_JSON_REPLY)
+		result = read_text(reply, v, error);
+	if (result == VERDICT_JSON_REPLY)
+		result = read_token(reply, "reason", "1 to 64 characters of a-z 0-9 _ . -",
+				    v->reason, sizeof v->reason, error);
+	if (result == VERDICT_JSON_REPLY)
+		result = read_later(reply, error);
+	if (result == VERDICT_JSON_REPLY && verdict_problem(v, problem, sizeof problem))
+		result = fail(error, VERDICT_JSON_INVALID, "%s", problem);
+	if (result != VERDICT_JSON_REPLY)
+		verdict_fini(v);
+	return result;
+}
+
+static enum verdict_json read_message(const json_t *message, uint64_t *id, struct verdict *v,
+				      struct verdict_json_error *error)
+{
+	const json_t *type = json_object_get(message, "type");
+	const json_t *number = json_object_get(message, "id");
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (!json_is_string(type))
+		return fail(error, VERDICT_JSON_BROKEN, "\"type\" must be a string, not %s",
+			    strict_json_show(type, shown));
+	if (strcmp(json_string_value(type), "reply") != 0)
+		return fail(error, VERDICT_JSON_UNKNOWN, "message type %s is not known here",
+			    strict_json_show(type, shown));
+	if (!json_is_integer(number) || json_integer_value(number) < 0)
+		return fail(error, VERDICT_JSON_BROKEN,
+			    "\"id\" must be an integer of at least 0, not %s",
+			    strict_json_show(number, shown));
+	*id = (uint64_t)json_integer_value(number);
+	return read_verdict(message, v, error);
+}
+
+enum verdict_json verdict_json_decode(const char *line, size_t len, uint64_t *id,
+				      struct verdict *verdict, struct verdict_json_error *error)
+{
+	enum verdict_json result;
+	json_t *message;
+
+	*id = 0;
+	*verdict = (struct verdict){.kind = VERDICT_ACCEPT};
+	*error = (struct verdict_json_error){.code = "bad_json"};
+	message = strict_json_parse(line, len, error->message, sizeof error->message);
+	if (!message)
+		return VERDICT_JSON_BROKEN;
+	result = read_message(message, id, verdict, error);
+	json_decref(message);
+	return result;
+}

@@ -1,0 +1,34 @@
+/* verdict_json: replies of a policy service, strictly read.
+ *
+ * A line is parsed whole or not at all: JSON object, duplicate keys refused, depth at most 16,
+ * integers at most 2^53-1, then every rule of PROTOCOL.md. What breaks a rule never becomes a
+ * verdict. */
+#ifndef PROTOCOL_VERDICT_JSON_H
+#define PROTOCOL_VERDICT_JSON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "verdict.h"
+
+enum verdict_json {
+	VERDICT_JSON_REPLY,   /* id and verdict are set; free with verdict_fini() */
+	VERDICT_JSON_INVALID, /* a reply for id that breaks a rule: the question fails as bad_reply
+			       */
+	VERDICT_JSON_UNKNOWN, /* a well-formed object of a type that this version does not know:
+				 ignored */
+	VERDICT_JSON_BROKEN, /* not followable (no JSON object, no type, reply without a usable id):
+				fatal */
+};
+
+struct verdict_json_error {
+	char code[32];	   /* "bad_json" "bad_message" "bad_reply" "unknown_type" */
+	char message[256]; /* for the author: says which field and what was expected; printable
+			      ASCII */
+};
+
+/* `line` is len octets without LF. error is filled unless the result is a REPLY. */
+enum verdict_json verdict_json_decode(const char *line, size_t len, uint64_t *id,
+				      struct verdict *verdict, struct verdict_json_error *error);
+
+#endif

@@ -1,0 +1,131 @@
+/* From an engine that is driven in memory to events. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "protocol/event_json.h"
+#include "session/session_event.h"
+
+static const char *const domains[] = {"example.com"};
+static const struct smtp_settings settings = {
+	.hostname = "mx.example.com",
+	.message_size = 1000,
+	.recipients = 10,
+	.errors = 10,
+	.commands = 100,
+	.messages = 10,
+	.accept_domains = domains,
+	.accept_domains_len = 1,
+};
+
+/* Plays the lines and appends every event as JSON, a line each. */
+static void play(const char *lines, struct json_out *events)
+{
+	struct smtp *smtp = smtp_new(&settings);
+	struct verdict verdict = {.kind = VERDICT_ACCEPT};
+	struct event list[SESSION_EVENTS_MAX];
+	struct buf in, out;
+	size_t n;
+
+	buf_init(&in, SMTP_IN_MAX);
+	buf_init(&out, SMTP_OUT_MAX);
+	buf_append_string(&in, lines);
+	for (;;) {
+		switch (smtp_step(smtp, &in, &out)) {
+		case SMTP_NEED_VERDICT:
+			smtp_verdict(smtp, &verdict);
+			continue;
+		case SMTP_GOT_REPLY:
+			n = session_event_reply(smtp, "S", "T", NULL, list);
+			for (size_t i = 0; i < n; i++) {
+				event_json_body(events, &list[i], "now");
+				json_out_raw(events, "\n");
+			}
+			continue;
+		case SMTP_NEED_DELIVERY:
+			smtp_delivered(smtp, 250, "2.0.0", "OK");
+			continue;
+		case SMTP_GOT_BODY:
+			continue;
+		default:
+			break;
+		}
+		break;
+	}
+	smtp_free(&smtp);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
+/* The expected events, in order; each text must stand in its line. */
+static void expect(const char *lines, const char *const *expected)
+{
+	struct json_out events = {0};
+	char *text, *line, *rest;
+
+	play(lines, &events);
+	json_out_raw_octets(&events, "", 1);
+	text = rest = events.data;
+	for (size_t i = 0; expected[i]; i++) {
+		line = strsep(&rest, "\n");
+		if (!line || !strstr(line, expected[i]))
+			fail_msg("event %zu is %s, expected %s", i, line ? line : "absent", expected[i]);
+	}
+	line = strsep(&rest, "\n");
+	if (line && *line)
+		fail_msg("one event too many: %s", line);
+	assert_non_null(text);
+	json_out_fini(&events);
+}
+
+static void test_transaction(void **state)
+{
+	static const char *const expected[] = {
+		"\"event\":\"command\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"line\":\"EHLO me\",\"code\":250",
+		"\"event\":\"ehlo\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"verb\":\"EHLO\",\"name\":\"me\",\"code\":250}",
+		"\"event\":\"command\"",
+		"\"event\":\"mail\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":\"a@b.example\",\"code\":250",
+		"\"data\":{\"line\":\"RCPT TO:<x@other.example>\",\"code\":550,\"status\":\"5.7.1\"",
+		"\"event\":\"rcpt\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":\"x@other.example\",\"code\":550",
+		"\"event\":\"command\"",
+		"\"event\":\"rcpt\"",
+		"\"event\":\"command\"",
+		"\"event\":\"data\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"recipients\":1,\"code\":354}",
+		"\"event\":\"message\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"size\":4,\"code\":250,\"status\":\"2.0.0\"",
+		"\"event\":\"command\"",
+		NULL,
+	};
+
+	(void)state;
+	expect("EHLO me\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x@other.example>\r\n"
+	       "RCPT TO:<y@example.com>\r\nDATA\r\nhi\r\n.\r\nNOOP\r\n",
+	       expected);
+}
+
+static void test_violation(void **state)
+{
+	static const char *const expected[] = {
+		"\"event\":\"violation\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"what\":\"not_smtp\"}",
+		"\"event\":\"command\"",
+		NULL,
+	};
+
+	(void)state;
+	expect("GET / HTTP/1.1\r\nHost: x\r\n\r\n", expected);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_transaction),
+		cmocka_unit_test(test_violation),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
