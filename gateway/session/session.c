@@ -76,7 +76,7 @@ static void end(struct session *s)
 	struct session_host *host = s->host;
 
 	policy_cancel(host->policy, s->question);
-	if (s->transaction[0])
+	if (s->in_transaction)
 		reset_event(s);
 	s->transaction[0] = '\0';
 	session_describe(s, HOOK_DISCONNECT);
@@ -181,9 +181,14 @@ static void report_reply(struct session *s)
 				events);
 	for (size_t i = 0; i < n; i++)
 		session_publish(s, &events[i]);
-	if (reply->transaction_ended && s->transaction[0] && reply->verb != SMTP_MESSAGE)
+	if (reply->transaction_ended && s->in_transaction && reply->verb != SMTP_MESSAGE)
 		reset_event(s);
-	if (reply->transaction_ended || (reply->verb == SMTP_MAIL && !reply->transaction_begun)) {
+	if (reply->transaction_begun)
+		s->in_transaction = true;
+	if (reply->transaction_ended)
+		s->in_transaction = false;
+	if (!s->in_transaction) { /* also after a MAIL that a service has refused: its id was for
+				     nothing */
 		s->transaction[0] = '\0';
 		if (s->message)
 			spool_message_free(&s->message);

@@ -28,8 +28,9 @@ struct session {
 	struct transport *transport; /* NULL: the client is gone, a delivery still runs */
 	struct smtp *smtp;
 	enum session_wait wait;
-	bool input_ended; /* the client sends no more */
-	bool draining;	  /* end as soon as no message is in flight */
+	bool input_ended;    /* the client sends no more */
+	bool in_transaction; /* MAIL was accepted, and nothing has ended the transaction since */
+	bool draining;	     /* end as soon as no message is in flight */
 	bool command_timer_runs;
 	enum disconnect_reason reason; /* used when the engine did not end the session itself */
 	bool reason_set;
