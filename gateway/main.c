@@ -1,4 +1,5 @@
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static int serve_command(int argc, char **argv)
 		return EX_USAGE;
 	config = config_load(file, stderr);
 	if (!config)
-		return EX_CONFIG;
+		return errno ? EX_NOINPUT : EX_CONFIG;
 	ident_seed();
 	code = master_serve(config);
 	config_free(&config);

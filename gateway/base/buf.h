@@ -5,8 +5,8 @@
  *           ^start              ^start+len
  *
  * Memory is taken with the first byte and can be given back when empty (buf_release), so an idle
- * connection holds none. Going over the ceiling sets `overflow`, which stays set: write freely, check
- * once. */
+ * connection holds none. Going over the ceiling sets `overflow`, which stays set: write freely,
+ * check once. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -25,12 +25,13 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
 
-/* First unread byte; NULL when nothing was ever stored. Valid until the next call that adds or consumes. */
+/* First unread byte; NULL when nothing was ever stored. Valid until the next call that adds or
+ * consumes. */
 char *buf_head(const struct buf *b);
 /* How many bytes can still be added before the ceiling. */
 size_t buf_room(const struct buf *b);
-/* At least `want` writable bytes behind the content (fewer near the ceiling; 0 at it); the count goes to
- * *room. Follow with buf_added(). */
+/* At least `want` writable bytes behind the content (fewer near the ceiling; 0 at it); the count
+ * goes to *room. Follow with buf_added(). */
 char *buf_space(struct buf *b, size_t want, size_t *room);
 void buf_added(struct buf *b, size_t n);
 /* False (and overflow) when it does not fit; nothing is added then. */

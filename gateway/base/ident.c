@@ -20,7 +20,7 @@ void ident_seed(void)
 
 static void put(char *out, int digits, uint64_t value)
 {
-	static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	static const char alphabet[] = IDENT_ALPHABET;
 
 	while (digits--) {
 		out[digits] = alphabet[value & 31];

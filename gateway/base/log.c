@@ -23,7 +23,8 @@ void log_setup(enum log_level level, bool json, const char *process)
 	snprintf(process_name, sizeof process_name, "%s", process);
 }
 
-static void log_write(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_write(enum log_level level,
+							    const char *format, va_list args)
 {
 	char raw[LOG_LINE_MAX], safe[LOG_LINE_MAX * 4 + 1], line[LOG_LINE_MAX * 4 + 256], when[32];
 	int n;
@@ -37,7 +38,8 @@ static void log_write(enum log_level level, const char *format, va_list args)
 	text_time(when, sizeof when);
 	if (as_json) /* text_escape leaves neither quote nor backslash unescaped for JSON */
 		n = snprintf(line, sizeof line,
-			     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\"}\n",
+			     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%"
+			     "s\"}\n",
 			     when, level_names[level], process_name, safe);
 	else
 		n = snprintf(line, sizeof line, "%s %s %s: %s\n", when, process_name,

@@ -1,7 +1,7 @@
 /* log: one line per fact on standard error, text or JSON.
  *
- * Every byte that came from a peer is escaped by the log itself: control characters and non-ASCII octets
- * become \u00HH, so nobody outside can forge a line. */
+ * Every byte that came from a peer is escaped by the log itself: control characters and non-ASCII
+ * octets become \u00HH, so nobody outside can forge a line. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -1,7 +1,7 @@
 /* mem: allocation that does not return NULL.
  *
- * Out of memory in a worker ends the worker (the master starts another): a half-built session is worse
- * than a lost one, and no 250 was said for what was not yet stored. */
+ * Out of memory in a worker ends the worker (the master starts another): a half-built session is
+ * worse than a lost one, and no 250 was said for what was not yet stored. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 

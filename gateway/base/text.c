@@ -98,7 +98,8 @@ void text_mail_date(char *out, size_t size)
 	time_t now = time(NULL);
 	struct tm tm;
 
-	/* The process never calls setlocale(), so the names are the English ones RFC 5322 asks for. */
+	/* The process never calls setlocale(), so the names are the English ones RFC 5322 asks for.
+	 */
 	gmtime_r(&now, &tm);
 	strftime(out, size, "%a, %d %b %Y %H:%M:%S +0000", &tm);
 }

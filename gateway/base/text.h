@@ -8,8 +8,8 @@
 
 /* ASCII case-insensitive comparison of `n` octets with the string; true when equal in full. */
 bool text_is(const char *data, size_t n, const char *word);
-/* Printable ASCII stays, all else (and quote and backslash) becomes \u00HH, so the result can stand inside a
- * JSON string. It always ends in NUL and is cut at `size`. */
+/* Printable ASCII stays, all else (and quote and backslash) becomes \u00HH, so the result can stand
+ * inside a JSON string. It always ends in NUL and is cut at `size`. */
 void text_escape(const char *data, size_t n, char *out, size_t size);
 /* "30s" "5m" "1h" "250ms" into seconds; false on anything else, on negatives, on overflow. */
 bool text_duration(const char *text, double *seconds);

@@ -19,7 +19,6 @@
 #include "delivery/file.h"
 #include "delivery/spool.h"
 
-#define IDENT_CHARACTERS "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #define STALE_SECONDS	 (36 * 3600)
 /* A longer host name would not leave room for the rest of the name in delivery_result.ref. The
  * ident keeps cut names apart. */
@@ -132,7 +131,7 @@ static const char *name_after_ident(const char *name)
 		{"", "0123456789"},
 		{".M", "0123456789"},
 		{"P", "0123456789"},
-		{"Q", IDENT_CHARACTERS},
+		{"Q", IDENT_ALPHABET},
 	};
 	size_t n = 0;
 
@@ -352,7 +351,7 @@ int maildir_store(const struct maildir *m, const char *transaction, const struct
 	const char *failed;
 	int error = 0;
 
-	assert(strlen(transaction) == strspn(transaction, IDENT_CHARACTERS));
+	assert(strlen(transaction) == strspn(transaction, IDENT_ALPHABET));
 	name_letter(m, transaction, fields->len + spool_message_size(message), &letter);
 	failed = store_letter(m, &letter, fields, message);
 	if (failed) {

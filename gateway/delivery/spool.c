@@ -151,7 +151,7 @@ static void keep_octets(struct spool_message *m, const char *data, size_t len)
 {
 	size_t max = kept_max(m), want;
 
-	if (m->kept_len < m->size || m->kept_len >= max)
+	if (m->kept_len >= max)
 		return;
 	if (len > max - m->kept_len)
 		len = max - m->kept_len;
@@ -254,7 +254,7 @@ void spool_message_free(struct spool_message **m_at)
 /* <ident>.eml: somebody's own *.eml in a directory named by mistake survives. */
 static bool named_by_us(const char *name)
 {
-	return strspn(name, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == IDENT_SIZE - 1 &&
+	return strspn(name, IDENT_ALPHABET) == IDENT_SIZE - 1 &&
 	       strcmp(name + IDENT_SIZE - 1, SPOOL_SUFFIX) == 0;
 }
 

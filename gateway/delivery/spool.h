@@ -28,8 +28,8 @@ bool spool_message_append(struct spool_message *m, const char *data, size_t len)
  * spool_dir, valid while `m` lives; NULL (errno) when that fails: a message whose content is all in
  * memory stays usable, another is broken. */
 const char *spool_message_file(struct spool_message *m);
-/* The whole content when it is in memory (not NULL even if empty); NULL when only the file has all.
- */
+/* The whole content when it is in memory (not NULL even if empty); NULL when only the file has
+ * all of it. */
 const char *spool_message_data(const struct spool_message *m, size_t *len);
 uint64_t spool_message_size(const struct spool_message *m);
 /* The octets up to and including the empty line that ends the header (all of them when there is

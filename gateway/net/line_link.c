@@ -30,7 +30,6 @@ struct line_link {
 	size_t line_len;
 	bool up_due;	   /* connected by us, not yet told */
 	bool writable_due; /* `out` was half full: say so when it is empty */
-	bool writable_now;
 	bool paused;
 	bool cannot_write; /* the peer's last lines may still be in the kernel */
 	bool ended;	   /* nothing more will be read */
@@ -88,10 +87,7 @@ static void write_out(struct line_link *l)
 			shutdown(l->io.fd, SHUT_RD);
 		}
 	}
-	if (l->out.len)
-		return;
 	buf_release(&l->out);
-	l->writable_now = l->writable_due;
 }
 
 static void read_in(struct line_link *l)
@@ -129,8 +125,8 @@ static void deliver(struct line_link *l)
 		l->on_event(l->arg, LINE_LINK_UP);
 	}
 	deliver_lines(l);
-	if (!l->closed && l->writable_now && !l->ended) {
-		l->writable_now = l->writable_due = false;
+	if (!l->closed && !l->ended && l->writable_due && !l->out.len) {
+		l->writable_due = false;
 		l->on_event(l->arg, LINE_LINK_WRITABLE);
 	}
 	if (!l->closed && l->ended && !l->paused && !l->down_told) {
@@ -163,7 +159,7 @@ static void on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 	(void)revents;
 	write_out(l);
 	watch(l);
-	if (l->writable_now)
+	if (l->writable_due && !l->out.len)
 		ev_feed_event(loop, &l->io, EV_CUSTOM);
 }
 

@@ -3,8 +3,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* One set a process, made when first needed (so never shared by forked processes that started
- * without one). */
+/* One set a process, made when first needed. A process that forks workers has no clients and so
+ * none to share with them. */
 static int set_fd = -1;
 static unsigned set_count;
 static ev_io set_io;

@@ -92,17 +92,21 @@ static void answer(struct question *question, struct verdict *verdict, const cha
 	verdict_fini(verdict);
 }
 
-/* "01JD9Z8M0A.rcpt.2.greylist" */
+/* "01JD9Z8M0A.rcpt.2.greylist". The number tells apart what may be asked several times: recipients
+ * of a transaction, commands of a session (a client may say EHLO again). */
 static void make_key(struct question *question, const char *policy)
 {
 	const struct hook_request *request = question->ask.request;
 	const char *about = request->transaction ? request->transaction : request->session;
-	char index[16] = "";
+	unsigned number = request->hook == HOOK_RCPT ? request->index : 0;
+	char part[16] = "";
 
-	if (request->hook == HOOK_RCPT)
-		snprintf(index, sizeof index, ".%u", request->index);
+	if (!request->transaction)
+		number = request->commands;
+	if (number)
+		snprintf(part, sizeof part, ".%u", number);
 	snprintf(question->key, sizeof question->key, "%s.%s%s.%s", about, hook_word(request->hook),
-		 index, policy);
+		 part, policy);
 }
 
 static void question_on_end(struct policy_call *call);

@@ -59,7 +59,8 @@ struct policy_ask {
 	 * only at the message hook, only when a service wants the path. */
 	bool (*make_path)(void *arg);
 	/* Once, from the loop, never inside policy_ask(). `by` is the service that decided, NULL
-	 * when none objected; the verdict is the callee's to copy (freed after). */
+	 * when all accepted without code or text of their own; the verdict is the callee's to copy
+	 * (freed after). */
 	void (*on_verdict)(void *arg, const struct verdict *verdict, const char *by);
 	void *arg;
 };

@@ -215,6 +215,8 @@ void policy_dial_start(struct policy_dial *dial)
 void policy_dial_fini(struct policy_dial *dial)
 {
 	ev_timer_stop(dial->loop, &dial->timer);
+	if (dial->link)
+		line_link_flush(dial->link); /* the last disconnects */
 	line_link_free(&dial->link);
 	json_out_fini(&dial->out);
 }

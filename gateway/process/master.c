@@ -65,6 +65,7 @@ static int child_main(struct master *m, const struct child *child, pid_t master)
 	log_setup(m->config->log.level, m->config->log.json, name);
 	ident_seed();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: 452, no dead worker */
 	signal(SIGINT,
 	       SIG_IGN); /* Ctrl-C reaches the whole group; the master says who stops when */
 	if (!privileges_drop(m->config->user, error, sizeof error)) {

@@ -92,18 +92,31 @@ class Gateway:
             check=True, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def __enter__(self) -> "Gateway":
+    def start(self) -> None:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([PROGRAM, "serve", "-c", str(self.config)], stdout=log, stderr=log)
-        try:
-            wait_until(lambda: self.events_socket.exists() or self.process.poll() is not None, "events.sock")
-            if self.process.poll() is not None:
-                raise AssertionError(f"gatepost did not start:\n{self.log_text()}")
+        wait_until(lambda: self.events_socket.exists() or self.process.poll() is not None, "events.sock")
+        if self.process.poll() is not None:
+            raise AssertionError(f"gatepost did not start:\n{self.log_text()}")
+        ready = len(self.events("gateway.ready"))
+        if not self._subscriber:
             self._subscriber = gatepost.Subscriber(self.events_socket, from_="oldest", name="test")
             threading.Thread(target=self._collect, args=(self._subscriber,), daemon=True).start()
-            wait_until(lambda: self.events("gateway.ready"), "gateway.ready")
+        self.wait_for("gateway.ready", ready + 1)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def __enter__(self) -> "Gateway":
+        try:
+            self.start()
         except BaseException:
-            self.process.kill()
+            if self.process:
+                self.process.kill()
             raise
         return self
 
@@ -112,21 +125,18 @@ class Gateway:
         if self._subscriber:
             self._subscriber.close()
         code: Any = None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(PATIENCE)
+            code = self.stop()
         finally:
             if self.process.poll() is None:
                 self.process.kill()
             text = self.log_text()
-            if kind is None and code == 0:
-                shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder)
         if kind is None:
             if code != 0 or "ERROR: " in text or "runtime error" in text:
                 raise AssertionError(f"gatepost ended with {code}:\n{text[-8000:]}")
         else:
-            print(f"--- log of gatepost ({self.folder})\n{text[-8000:]}", file=sys.stderr)
+            print(f"--- log of gatepost\n{text[-8000:]}", file=sys.stderr)
 
     def _collect(self, subscriber: gatepost.Subscriber) -> None:
         with contextlib.suppress(OSError):
@@ -176,6 +186,10 @@ class Client:
 
     def __exit__(self, *unused: Any) -> None:
         self.close()
+
+    def close_file(self) -> None:
+        """Gives the socket up to somebody else, such as a TLS wrapper; reply() ends with that."""
+        self._file.close()
 
     def close(self) -> None:
         self._file.close()
@@ -237,6 +251,6 @@ def socket_folder() -> Iterator[pathlib.Path]:
 
 
 __all__ = [
-    "ACCEPT_ALL", "Client", "Gateway", "PATIENCE", "ROOT", "free_port", "gatepost", "service_process", "socket_folder",
+    "ACCEPT_ALL", "Client", "Gateway", "PATIENCE", "PROGRAM", "ROOT", "free_port", "gatepost", "service_process", "socket_folder",
     "unittest", "wait_until",
 ]  # fmt: skip

@@ -1,0 +1,377 @@
+#include "player.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "dialogue_text.h"
+#include "player_facts.h"
+#include "player_fault.h"
+
+#define REPLY_LINE_MAX 512 /* with CRLF (RFC 5321 section 4.5.3.1.5) */
+
+struct player {
+	const struct dialogue *dialogue;
+	const struct player_cut *cut;
+	struct buf *reports;
+	size_t next; /* the item that must happen next */
+	struct smtp *smtp;
+	struct buf in, out;
+	struct buf lines;  /* reply lines written and not yet reported */
+	struct buf stored; /* the message so far */
+	const struct dialogue_item
+		*batch; /* whose octets arrive, or arrived last; NULL before the first */
+	size_t arrived; /* how many of them are in `in` or consumed */
+	unsigned long steps;
+	bool failed, finished;
+};
+
+static const struct dialogue_item *next_item(const struct player *p)
+{
+	return p->next < p->dialogue->items_len ? &p->dialogue->items[p->next] : NULL;
+}
+
+/* Tells the first fault of a play: what was found instead of the next item, then the octets. */
+__attribute__((format(printf, 4, 5))) static void fail(struct player *p, const char *octets,
+						       size_t len, const char *format, ...)
+{
+	va_list arguments;
+
+	if (p->failed)
+		return;
+	p->failed = true;
+	va_start(arguments, format);
+	player_fault_print(p->dialogue, p->next, p->cut, format, arguments, octets, len);
+	va_end(arguments);
+}
+
+/* --- what the engine wrote --- */
+
+static void on_line(struct player *p, const char *line, size_t len)
+{
+	const struct dialogue_item *item = next_item(p);
+
+	if (len + 2 > REPLY_LINE_MAX)
+		fail(p, NULL, 0, "a reply line of %zu octets", len + 2);
+	for (size_t i = 0; i < len; i++) {
+		if (line[i] < ' ' || line[i] > '~')
+			fail(p, line, len, "a reply line that is not printable ASCII: ");
+	}
+	if (item == NULL || item->kind != DIALOGUE_REPLY ||
+	    !dialogue_text_matches(buf_head(&item->octets), item->octets.len, line, len))
+		fail(p, line, len, "S: ");
+	buf_append(&p->lines, line, len);
+	buf_append(&p->lines, "\n", 1);
+	p->next++;
+}
+
+static void take_output(struct player *p)
+{
+	while (!p->failed && p->out.len > 0) {
+		const char *head = buf_head(&p->out), *end = memmem(head, p->out.len, "\r\n", 2);
+
+		if (end == NULL) {
+			fail(p, head, p->out.len, "a reply line without its CRLF: ");
+			return;
+		}
+		on_line(p, head, (size_t)(end - head));
+		buf_consume(&p->out, (size_t)(end - head) + 2);
+	}
+}
+
+/* Whether a reply line is "CODE-" or "CODE " with `status` behind it; *text is what follows. */
+static bool read_reply_line(const char *line, size_t len, const struct smtp_reply *reply, bool last,
+			    const char **text)
+{
+	char head[32];
+	int n = snprintf(head, sizeof(head), "%d%c%s%s", reply->code, last ? ' ' : '-',
+			 reply->status, reply->status[0] != '\0' ? " " : "");
+
+	if (n < 0 || len < (size_t)n || memcmp(line, head, (size_t)n) != 0)
+		return false;
+	*text = line + n;
+	return true;
+}
+
+/* The report must be the reply that was written: events are made of it. */
+static void check_report(struct player *p, const struct smtp_reply *reply)
+{
+	const char *line = buf_head(&p->lines), *end = line + p->lines.len, *text;
+
+	if (p->lines.len == 0) {
+		fail(p, NULL, 0, "a report of a reply that was not written");
+		return;
+	}
+	for (bool first = true; line < end; first = false) {
+		const char *lf = memchr(line, '\n', (size_t)(end - line));
+		size_t len = (size_t)(lf - line);
+
+		if (!read_reply_line(line, len, reply, lf + 1 == end, &text) ||
+		    (first && (strlen(reply->text) != (size_t)(lf - text) ||
+			       memcmp(text, reply->text, (size_t)(lf - text)) != 0)))
+			fail(p, line, len, "the report %d \"%s\" \"%s\" of the reply ", reply->code,
+			     reply->status, reply->text);
+		line = lf + 1;
+	}
+}
+
+static void on_reply(struct player *p)
+{
+	const struct smtp_reply *reply = smtp_last_reply(p->smtp);
+
+	check_report(p, reply);
+	if (reply->verb == SMTP_GREETING && p->reports->len > 0)
+		fail(p, NULL, 0, "a report of a second greeting");
+	buf_consume(&p->lines, p->lines.len);
+	buf_printf(p->reports, "%s %d %s %s violation=%s begun=%d ended=%d command=",
+		   smtp_verb_word(reply->verb), reply->code, reply->status, reply->text,
+		   reply->violation != NULL ? reply->violation : "-", reply->transaction_begun,
+		   reply->transaction_ended);
+	if (reply->line.len > 0)
+		buf_append(p->reports, reply->line.data, reply->line.len);
+	buf_append(p->reports, "\n", 1);
+	if (reply->verb == SMTP_MESSAGE)
+		buf_consume(&p->stored, p->stored.len);
+}
+
+/* --- what the engine asks --- */
+
+static void check_facts(struct player *p, const struct hook_request *request)
+{
+	const struct dialogue_item *item = next_item(p);
+	struct buf found;
+
+	buf_init(&found, DIALOGUE_OCTETS_MAX);
+	if (item == NULL || item->kind != DIALOGUE_HOOK || item->hook != request->hook)
+		fail(p, NULL, 0, "H: %s", hook_word(request->hook));
+	else if (!player_facts_match(item, request, &found))
+		fail(p, buf_head(&found), found.len, "H: %s ", hook_word(request->hook));
+	buf_fini(&found);
+}
+
+static void on_hook(struct player *p)
+{
+	struct hook_request request = {.hook = smtp_hook(p->smtp)};
+	struct hook_message message = {.size = smtp_message_size(p->smtp)};
+	struct verdict accept = {.kind = VERDICT_ACCEPT};
+
+	smtp_describe(p->smtp, &request);
+	request.hook = smtp_hook(p->smtp);
+	request.message = request.hook == HOOK_MESSAGE ? &message : NULL;
+	if ((p->dialogue->hooks & (1u << request.hook)) == 0) {
+		smtp_verdict(p->smtp, &accept);
+		return;
+	}
+	check_facts(p, &request);
+	if (!p->failed)
+		smtp_verdict(p->smtp, &p->dialogue->items[p->next++].verdict);
+}
+
+static void on_body(struct player *p)
+{
+	const char *data;
+	size_t len;
+
+	smtp_body(p->smtp, &data, &len);
+	if (len > 0 && !buf_append(&p->stored, data, len))
+		fail(p, NULL, 0, "an endless message");
+}
+
+static void on_delivery(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+	const struct buf *stored = &p->stored;
+
+	if (item != NULL && item->kind == DIALOGUE_STORED) {
+		if (stored->len != item->octets.len ||
+		    memcmp(buf_head(stored), buf_head(&item->octets), stored->len) != 0)
+			fail(p, buf_head(stored), stored->len, "D: ");
+		p->next++;
+	}
+	if (smtp_message_size(p->smtp) != stored->len)
+		fail(p, NULL, 0, "a message of %zu octets with size %llu", stored->len,
+		     (unsigned long long)smtp_message_size(p->smtp));
+	smtp_delivered(p->smtp, 250, "2.0.0", "OK id=0123456789ABCDEF");
+}
+
+static void on_tls(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+
+	/* Octets that come after the engine has asked for TLS are read by the TLS layer. They are
+	 * no handshake, so this session ends too, though not by the engine. */
+	if (p->batch != NULL && p->arrived < p->batch->octets.len) {
+		if (item == NULL || item->kind != DIALOGUE_CLOSED ||
+		    item->reason != DISCONNECT_STARTTLS_INJECTION)
+			fail(p, NULL, 0, "T: with octets in clear still to come");
+		p->finished = true;
+		p->next = p->dialogue->items_len;
+		return;
+	}
+	if (item == NULL || item->kind != DIALOGUE_TLS) {
+		fail(p, NULL, 0, "T:");
+		return;
+	}
+	p->next++;
+	smtp_tls_started(p->smtp);
+	if (!smtp_is_secure(p->smtp))
+		fail(p, NULL, 0, "a session that is not secure after TLS");
+}
+
+static void on_finished(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+	enum disconnect_reason reason = smtp_disconnect_reason(p->smtp);
+	struct hook_request request = {.hook = HOOK_DISCONNECT};
+
+	p->finished = true;
+	if (item == NULL || item->kind != DIALOGUE_CLOSED || item->reason != reason) {
+		fail(p, NULL, 0, "X: %s", disconnect_reason_word(reason));
+		return;
+	}
+	p->next++;
+	if ((p->dialogue->hooks & (1u << HOOK_DISCONNECT)) != 0) {
+		smtp_describe(p->smtp, &request);
+		request.hook = HOOK_DISCONNECT;
+		request.reason = disconnect_reason_word(reason);
+		request.commands = smtp_commands(p->smtp);
+		request.messages = smtp_messages(p->smtp);
+		request.errors = smtp_errors(p->smtp);
+		check_facts(p, &request);
+		p->next++;
+	}
+}
+
+/* --- the client --- */
+
+static size_t piece_size(const struct player *p)
+{
+	size_t left = p->batch->octets.len - p->arrived;
+
+	if (p->cut->kind == PLAYER_BYTES || p->cut->kind == PLAYER_TRICKLE)
+		return left > 0;
+	if (p->cut->kind == PLAYER_SPLIT && p->cut->batch == p->batch && p->arrived < p->cut->at)
+		return p->cut->at - p->arrived;
+	return left;
+}
+
+/* Puts the next piece into `in`; false when nothing of the batch is left. */
+static bool arrive(struct player *p)
+{
+	size_t n = p->batch != NULL ? piece_size(p) : 0;
+
+	if (n == 0)
+		return false;
+	if (n > buf_room(&p->in))
+		n = buf_room(&p->in);
+	buf_append(&p->in, buf_head(&p->batch->octets) + p->arrived, n);
+	p->arrived += n;
+	return true;
+}
+
+static void on_step(struct player *p, enum smtp_step step)
+{
+	if (step != SMTP_GOT_REPLY && p->lines.len > 0)
+		fail(p, NULL, 0, "a reply that is not reported");
+	switch (step) {
+	case SMTP_NEED_VERDICT:
+		on_hook(p);
+		break;
+	case SMTP_NEED_TLS:
+		on_tls(p);
+		break;
+	case SMTP_GOT_BODY:
+		on_body(p);
+		break;
+	case SMTP_GOT_REPLY:
+		on_reply(p);
+		break;
+	case SMTP_NEED_DELIVERY:
+		on_delivery(p);
+		break;
+	case SMTP_FINISHED:
+		on_finished(p);
+		break;
+	case SMTP_NEED_INPUT:
+		break;
+	}
+}
+
+/* Steps until the engine waits for a batch that has not begun. */
+static void run(struct player *p)
+{
+	while (!p->failed && !p->finished) {
+		enum smtp_step step = smtp_step(p->smtp, &p->in, &p->out);
+
+		take_output(p);
+		on_step(p, step);
+		if (step == SMTP_NEED_INPUT) {
+			if (buf_room(&p->in) == 0)
+				fail(p, NULL, 0, "a full buffer and a wish for more");
+			if (!arrive(p))
+				return;
+			p->steps = 0;
+		} else if (p->cut->kind == PLAYER_TRICKLE) {
+			arrive(p);
+		}
+		if (p->steps++ > SMTP_IN_MAX)
+			fail(p, NULL, 0, "no progress");
+	}
+}
+
+static void leave(struct player *p)
+{
+	smtp_end(p->smtp, DISCONNECT_CLIENT_GONE);
+	while (!p->finished) {
+		enum smtp_step step = smtp_step(p->smtp, &p->in, &p->out);
+
+		buf_consume(&p->out, p->out.len); /* nobody is there to read it */
+		if (step == SMTP_FINISHED) {
+			on_finished(p);
+		} else if (step != SMTP_GOT_REPLY) {
+			fail(p, NULL, 0, "a session that goes on without its client");
+			return;
+		}
+	}
+}
+
+static void play_items(struct player *p)
+{
+	const struct dialogue_item *item;
+
+	run(p);
+	while (!p->failed && !p->finished && (item = next_item(p)) != NULL) {
+		if (item->kind == DIALOGUE_CLOSED && item->reason == DISCONNECT_CLIENT_GONE) {
+			leave(p);
+		} else if (item->kind != DIALOGUE_SEND) {
+			fail(p, NULL, 0, "nothing: the engine waits for the client");
+		} else {
+			p->batch = item;
+			p->next++;
+			p->arrived = 0;
+			run(p);
+		}
+	}
+	if (p->finished && next_item(p) != NULL)
+		fail(p, NULL, 0, "the end of the session");
+}
+
+bool player_play(const struct dialogue *dialogue, const struct player_cut *cut, struct buf *reports)
+{
+	struct player p = {.dialogue = dialogue, .cut = cut, .reports = reports};
+
+	buf_init(&p.in, SMTP_IN_MAX);
+	buf_init(&p.out, SMTP_OUT_MAX);
+	buf_init(&p.lines, SMTP_OUT_MAX);
+	buf_init(&p.stored, DIALOGUE_OCTETS_MAX);
+	p.smtp = smtp_new(&dialogue->settings);
+	play_items(&p);
+	smtp_free(&p.smtp);
+	buf_fini(&p.in);
+	buf_fini(&p.out);
+	buf_fini(&p.lines);
+	buf_fini(&p.stored);
+	return !p.failed;
+}

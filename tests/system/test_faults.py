@@ -1,0 +1,259 @@
+"""Services that die, hang and lie: only their own failure policy applies, and they are told why."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any, Callable, Dict, List
+
+from gateway import ROOT, Client, Gateway, service_process, socket_folder, unittest, wait_until
+
+HANG_AT_MAIL = """
+service = gatepost.Service("hang", window=256)
+@service.mail
+async def mail(request):
+    await asyncio.sleep(3600)
+@service.rcpt
+def rcpt(request):
+    return gatepost.accept()
+"""
+
+ANSWERS = HANG_AT_MAIL.replace("await asyncio.sleep(3600)", "return gatepost.accept()")
+
+
+class Liar:
+    """A service in this process whose answer to each request is made by `answer`: octets, or None for silence."""
+
+    def __init__(self, path: str, hooks: List[str], answer: Callable[[Dict[str, Any]], Any]) -> None:
+        self.answer, self.hooks = answer, hooks
+        self.errors: List[Dict[str, Any]] = []
+        self.registered = 0
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            for line in sock.makefile("rb"):
+                message = json.loads(line)
+                if message["type"] == "hello":
+                    hooks: Dict[str, Dict[str, str]] = {hook: {} for hook in self.hooks}
+                    sock.sendall(json.dumps({"type": "register", "version": 1, "hooks": hooks}).encode() + b"\n")
+                    self.registered += 1
+                elif message["type"] == "error":
+                    self.errors.append(message)
+                elif message["type"] == "request" and "id" in message:
+                    octets = self.answer(message)
+                    with contextlib.suppress(OSError):  # dropped in the middle of it: why can still be read
+                        sock.sendall(octets or b"")
+        except OSError:
+            pass
+        sock.close()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def reply(number: int, **fields: Any) -> bytes:
+    return json.dumps({"type": "reply", "id": number, "verdict": "accept", **fields}).encode() + b"\n"
+
+
+def open_questions(gateway: Gateway) -> int:
+    """Each MAIL that was read but not answered is a question: the connection's receive queue is empty."""
+    output = subprocess.run(["ss", "-tnH", "state", "established", f"sport = :{gateway.port}"], capture_output=True, text=True)
+    return sum(line.split()[0] == "0" for line in output.stdout.splitlines())
+
+
+class Killed(unittest.TestCase):
+    def test_kill_while_fifty_wait(self) -> None:
+        with socket_folder() as folder:
+            path = f"{folder}/p.sock"
+            with service_process(path, HANG_AT_MAIL) as service, Gateway(
+                policies={"p": path}, policy_options="    timeout: 50s\n"
+            ) as gateway:
+                clients = [gateway.connect() for _ in range(50)]
+                for client in clients:
+                    client.start("EHLO client")
+                    client.send(b"MAIL FROM:<a@example.org>\r\n")
+                # All fifty questions are with the service when it dies.
+                wait_until(lambda: open_questions(gateway) == 50, "fifty open questions")
+                os.kill(service.pid, signal.SIGKILL)
+                service.wait()
+                for client in clients:
+                    self.assertRegex(client.reply(), r"^451 4\.3\.0 ")
+                failures = gateway.wait_for("policy.failure", 50)
+                self.assertEqual({event["class"] for event in failures}, {"lost"})
+                # The gateway serves on, by its failure policy, and redials when the service is back.
+                self.assertRegex(clients[0].say("MAIL FROM:<a@example.org>"), r"^451 4\.3\.0 ")
+                os.unlink(path)
+                with service_process(path, ANSWERS):
+                    gateway.wait_for("policy.service", 2, state="ready")
+                    for client in clients:
+                        self.assertEqual(client.say("MAIL FROM:<a@example.org>")[:3], "250")
+                        self.assertEqual(client.say("QUIT")[:3], "221")
+                        client.close()
+
+    def test_deadline(self) -> None:
+        with socket_folder() as folder, service_process(f"{folder}/p.sock", HANG_AT_MAIL):
+            with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 300ms\n") as gateway:
+                with gateway.connect() as client:
+                    client.start("EHLO client")
+                    self.assertRegex(client.say("MAIL FROM:<a@example.org>"), r"^451 4\.3\.0 .*\([0-9A-Z]{20}\)$")
+                    gateway.wait_for("policy.failure", **{"class": "timeout", "action": "tempfail", "hook": "mail"})
+
+    def test_not_there_at_all(self) -> None:
+        for action, code in (("tempfail", "421"), ("reject", "554"), ("disconnect", "421"), ("accept", "220")):
+            with self.subTest(action=action), socket_folder() as folder:
+                with Gateway(policies={"p": f"{folder}/none.sock"}, policy_options=f"    on_failure: {action}\n") as gateway:
+                    with gateway.connect() as client:
+                        self.assertEqual(client.reply()[:3], code)
+
+    def test_client_leaves_while_asked(self) -> None:
+        cancelled = "service = gatepost.Service('c')\n@service.mail\nasync def mail(request):\n" + (
+            "    try:\n        await asyncio.sleep(3600)\n    except asyncio.CancelledError:\n"
+            "        open(PATH, 'w').close()\n        raise\n"
+        )
+        with socket_folder() as folder:
+            mark = folder / "cancelled"
+            with service_process(f"{folder}/p.sock", f"PATH = {str(mark)!r}\n" + cancelled):
+                with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 60s\n") as gateway:
+                    for leave in (Client.close, Client.reset):
+                        client = gateway.connect()
+                        client.start("EHLO client")
+                        client.send(b"MAIL FROM:<a@example.org>\r\n")
+                        wait_until(lambda: open_questions(gateway) == 1, "the question")
+                        leave(client)
+                        wait_until(mark.exists, "the cancellation")
+                        mark.unlink()
+                    gateway.wait_for("disconnect", 2, reason="client_gone")
+
+
+class Liars(unittest.TestCase):
+    """Every lie ends in 451 4.3.0, or is ignored; the author is told; the next session is not harmed."""
+
+    def lie(self, answer: Callable[[Dict[str, Any]], Any], *, options: str = "    timeout: 10s\n") -> List[Any]:
+        """Asks at MAIL in two sessions; returns [replies, errors told to the service, gateway's failure events]."""
+        with socket_folder() as folder:
+            liar = Liar(f"{folder}/p.sock", ["mail"], answer)
+            with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options=options) as gateway:
+                replies = []
+                for _ in range(2):
+                    wait_until(lambda: liar.registered > len(gateway.events("policy.service", state="unavailable")), "registration")
+                    with gateway.connect() as client:
+                        client.start("EHLO client")
+                        replies.append(client.say("MAIL FROM:<a@example.org>"))
+                        self.assertEqual(client.say("NOOP")[:3], "250")
+                        self.assertEqual(client.say("QUIT")[:3], "221")
+                gateway.wait_for("disconnect", 2, reason="quit")
+                liar.close()
+                return [replies, liar.errors, gateway.events("policy.failure"), gateway.events("policy.bad_reply")]
+
+    def expect_tempfail(self, answer: Callable[[Dict[str, Any]], Any], code: str) -> None:
+        replies, errors, failures, _ = self.lie(answer, options="    timeout: 10s\n    on_failure: tempfail\n")
+        for text in replies:
+            self.assertRegex(text, r"^451 4\.3\.0 ")
+        self.assertEqual(len(failures), 2)
+        self.assertIn(code, [error["code"] for error in errors])
+
+    def test_garbage(self) -> None:
+        self.expect_tempfail(lambda request: b"\xff\xfe garbage }{\n", "bad_json")
+
+    def test_depth(self) -> None:
+        self.expect_tempfail(lambda request: b"[" * 10000 + b"\n", "bad_json")
+
+    def test_duplicate_keys(self) -> None:
+        self.expect_tempfail(
+            lambda request: b'{"type":"reply","id":%d,"verdict":"accept","verdict":"reject"}\n' % request["id"], "bad_json"
+        )
+
+    def test_crlf_in_text(self) -> None:
+        self.expect_tempfail(lambda request: reply(request["id"], text="OK\r\n250 forged"), "bad_reply")
+
+    def test_wrong_class(self) -> None:
+        self.expect_tempfail(lambda request: reply(request["id"], code=550), "bad_reply")
+        self.expect_tempfail(lambda request: reply(request["id"], verdict="reject", code=550, status="4.7.1"), "bad_reply")
+
+    def test_unknown_verdict(self) -> None:
+        self.expect_tempfail(lambda request: reply(request["id"], verdict="yes"), "bad_reply")
+
+    def test_oversized_line(self) -> None:
+        self.expect_tempfail(lambda request: b"x" * 1048577 + b"\n", "line_too_long")
+
+    def test_bad_reply_is_never_acceptance(self) -> None:
+        replies, errors, failures, bad = self.lie(
+            lambda request: reply(request["id"], code=999), options="    timeout: 10s\n    on_failure: accept\n"
+        )
+        self.assertEqual([text[:9] for text in replies], ["451 4.3.0"] * 2)
+        self.assertEqual({failure["class"] for failure in failures}, {"bad_reply"})
+        self.assertEqual(len(bad), 2)
+
+    def test_answers_twice(self) -> None:
+        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"]) * 2)
+        self.assertEqual([text[:3] for text in replies], ["250"] * 2)
+        self.assertEqual(failures, [])
+        self.assertIn("unknown_id", [error["code"] for error in errors])
+
+    def test_unknown_id(self) -> None:
+        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"] + 1000) + reply(request["id"]))
+        self.assertEqual([text[:3] for text in replies], ["250"] * 2)
+        self.assertEqual(failures, [])
+        self.assertEqual({error["id"] for error in errors if error["code"] == "unknown_id"} > set(), True)
+
+    def test_too_late(self) -> None:
+        late = threading.Event()
+        held: List[int] = []
+
+        def answer(request: Dict[str, Any]) -> Any:
+            held.append(request["id"])
+            if len(held) == 1:
+                return None
+            late.set()
+            return reply(held[0]) + reply(request["id"])
+
+        replies, errors, failures, bad = self.lie(answer, options="    timeout: 400ms\n")
+        self.assertEqual([text[:3] for text in replies], ["451", "250"])
+        self.assertTrue(late.is_set())
+        self.assertEqual([failure["class"] for failure in failures], ["timeout"])
+
+    def test_closes_early_and_half_a_line(self) -> None:
+        replies, _, failures, _ = self.lie(lambda request: b'{"type":"reply","id":', options="    timeout: 300ms\n")
+        self.assertEqual([text[:9] for text in replies], ["451 4.3.0"] * 2)
+        self.assertEqual({failure["class"] for failure in failures}, {"timeout"})
+
+
+class NoSdk(unittest.TestCase):
+    def test_examples_without_sdk(self) -> None:
+        with socket_folder() as folder:
+            path = f"{folder}/p.sock"
+            for command in (
+                [sys.executable, str(ROOT / "clients/python/examples/without_sdk.py"), path],
+                ["socat", f"UNIX-LISTEN:{path},fork,unlink-early", f"EXEC:{ROOT}/clients/shell/policy.sh"],
+            ):
+                process = subprocess.Popen(command)
+                try:
+                    wait_until(lambda: os.path.exists(path), "the service")
+                    with Gateway(policies={"p": path}) as gateway, gateway.connect() as client:
+                        client.start("EHLO client")
+                        self.assertEqual(client.say("MAIL FROM:<spam@example.net>")[:9], "550 5.7.1")
+                        self.assertEqual(client.say("MAIL FROM:<ham@example.net>")[:3], "250")
+                finally:
+                    process.terminate()
+                    process.wait(10)
+                    os.path.exists(path) and os.unlink(path)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,25 @@
+/* letterbox: an empty Maildir for each test, and messages for it. */
+#ifndef LETTERBOX_H
+#define LETTERBOX_H
+
+#include <stddef.h>
+
+#include "delivery/maildir.h"
+
+#define LETTERBOX_HOST	   "mx1.example.org"
+#define LETTERBOX_ID	   "01JD9Z8K3X7F4Y5N0001"
+#define LETTERBOX_RECEIVED "Received: from a\r\n\tby b; Tue, 24 Nov 2026 11:03:15 +0000\r\n"
+
+extern struct letterbox {
+	char *dir, *inbox, *tmp, *new;
+	struct maildir *maildir;
+} letterbox;
+
+int letterbox_setup(void **state);
+int letterbox_teardown(void **state);
+/* Opens the Maildir, again if need be, as a process on that host does at its start. */
+void letterbox_open(const char *host);
+/* maildir_store() of that content, from sender@example.com to ann@ and bob@example.org. */
+int letterbox_store(const char *id, const char *data, size_t len, char ref[128]);
+
+#endif

@@ -1,0 +1,74 @@
+#include "spooled.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+
+char *spooled_dir;
+char spooled_pattern[SPOOLED_PATTERN];
+
+int spooled_setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SPOOLED_PATTERN; i++)
+		spooled_pattern[i] = (char)(unsigned char)(i + i / 256 * 7);
+	spooled_dir = scratch_new();
+	return 0;
+}
+
+int spooled_teardown(void **state)
+{
+	(void)state;
+	scratch_limit_files(0);
+	scratch_remove(spooled_dir);
+	return 0;
+}
+
+struct spool_message *spooled_make(const char *data, size_t len, size_t step)
+{
+	struct spool_message *m = spool_message_new(spooled_dir, SPOOLED_ID);
+
+	for (size_t i = 0; i < len; i += step)
+		assert_true(spool_message_append(m, data + i, step < len - i ? step : len - i));
+	assert_int_equal(spool_message_size(m), len);
+	return m;
+}
+
+void spooled_check_copy(const struct spool_message *m, const char *data, size_t len)
+{
+	int fd = memfd_create("copy", 0);
+	char *copy = malloc(len + 1);
+
+	assert_true(fd >= 0);
+	assert_true(spool_message_copy(m, fd));
+	assert_int_equal(lseek(fd, 0, SEEK_END), len);
+	assert_int_equal(pread(fd, copy, len + 1, 0), len);
+	assert_memory_equal(copy, data, len);
+	free(copy);
+	close(fd);
+}
+
+void spooled_check_file(struct spool_message *m, const char *data, size_t len)
+{
+	const char *name = spool_message_file(m);
+	struct stat status;
+	size_t got;
+	char *content;
+
+	assert_non_null(name);
+	assert_string_equal(name, SPOOLED_FILE);
+	content = scratch_read(scratch_path(spooled_dir, name), &got);
+	assert_int_equal(got, len);
+	assert_memory_equal(content, data, len);
+	free(content);
+	assert_int_equal(stat(scratch_path(spooled_dir, name), &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0640);
+}
