@@ -9,7 +9,8 @@
 size_t utf8_length(const char *data, size_t len);
 /* The code point of such a character of n octets. */
 unsigned utf8_code_point(const char *data, size_t n);
-/* Makes '?' of every octet that is not printable ASCII: somebody else's text in a message of ours. */
+/* Makes '?' of every octet that is not printable ASCII: somebody else's text in a message of ours.
+ */
 void utf8_make_printable(char *text);
 
 #endif

@@ -81,18 +81,32 @@ bool address_is_unix(const struct address *address)
 	return address->storage.ss_family == AF_UNIX;
 }
 
-void address_ip(const struct address *address, char out[ADDRESS_IP_SIZE])
+unsigned address_octets(const struct address *address, const unsigned char **octets)
 {
 	const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&address->storage;
 	const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&address->storage;
 
+	if (ip4->sin_family == AF_INET) {
+		*octets = (const unsigned char *)&ip4->sin_addr;
+		return 4;
+	}
+	*octets = ip6->sin6_addr.s6_addr;
+	if (ip6->sin6_family != AF_INET6)
+		return 0;
+	if (!IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr))
+		return 16;
+	*octets += 12;
+	return 4;
+}
+
+void address_ip(const struct address *address, char out[ADDRESS_IP_SIZE])
+{
+	const unsigned char *octets;
+	unsigned n = address_octets(address, &octets);
+
 	out[0] = '\0';
-	if (ip4->sin_family == AF_INET)
-		inet_ntop(AF_INET, &ip4->sin_addr, out, ADDRESS_IP_SIZE);
-	else if (ip4->sin_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr))
-		inet_ntop(AF_INET, &ip6->sin6_addr.s6_addr[12], out, ADDRESS_IP_SIZE);
-	else if (ip4->sin_family == AF_INET6)
-		inet_ntop(AF_INET6, &ip6->sin6_addr, out, ADDRESS_IP_SIZE);
+	if (n)
+		inet_ntop(n == 4 ? AF_INET : AF_INET6, octets, out, ADDRESS_IP_SIZE);
 }
 
 unsigned address_port(const struct address *address)

@@ -21,5 +21,8 @@ bool address_is_unix(const struct address *address);
  * form. */
 void address_ip(const struct address *address, char out[ADDRESS_IP_SIZE]);
 unsigned address_port(const struct address *address);
+/* The octets of the IP in network order, 4 or 16 of them (an IPv4-mapped IPv6 address gives 4); 0
+ * on a Unix socket. Valid as long as the address. */
+unsigned address_octets(const struct address *address, const unsigned char **octets);
 
 #endif

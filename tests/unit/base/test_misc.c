@@ -37,7 +37,8 @@ static void test_list(void **state)
 	}
 	list_remove(&items[2].link);
 	list_remove(&items[2].link);
-	list_each(at, after, &head) {
+	list_each(at, after, &head)
+	{
 		struct item *item = list_of(at, struct item, link);
 
 		sum = sum * 10 + item->value;
@@ -55,7 +56,8 @@ static void test_ident(void **state)
 	ident_seed();
 	for (size_t i = 0; i < 20000; i++) {
 		ident_make(seen[i]);
-		assert_int_equal(strspn(seen[i], "0123456789ABCDEFGHJKMNPQRSTVWXYZ"), IDENT_SIZE - 1);
+		assert_int_equal(strspn(seen[i], "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
+				 IDENT_SIZE - 1);
 	}
 	qsort(seen, 20000, IDENT_SIZE, (int (*)(const void *, const void *))strcmp);
 	for (size_t i = 1; i < 20000; i++)
@@ -102,12 +104,14 @@ static void test_log(void **state)
 
 	(void)state;
 	capture(LOG_WARNING_LEVEL, false, out, sizeof out);
-	assert_non_null(strstr(out, " worker 3 error: client said \\u0022EHLO\\u000d\\u000aforged line\n"));
+	assert_non_null(
+		strstr(out, " worker 3 error: client said \\u0022EHLO\\u000d\\u000aforged line\n"));
 	assert_null(strstr(out, "quiet"));
 	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 	capture(LOG_INFO_LEVEL, true, out, sizeof out);
-	assert_non_null(strstr(out, "\"level\":\"error\",\"process\":\"worker 3\",\"message\":\"client said "
-				    "\\u0022EHLO\\u000d\\u000aforged line\"}\n"));
+	assert_non_null(strstr(
+		out, "\"level\":\"error\",\"process\":\"worker 3\",\"message\":\"client said "
+		     "\\u0022EHLO\\u000d\\u000aforged line\"}\n"));
 	assert_non_null(strstr(out, "\"message\":\"quiet\"}\n"));
 }
 
@@ -134,8 +138,9 @@ static void test_counters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_list), cmocka_unit_test(test_ident),    cmocka_unit_test(test_mem),
-		cmocka_unit_test(test_log),  cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_list),	 cmocka_unit_test(test_ident),
+		cmocka_unit_test(test_mem),	 cmocka_unit_test(test_log),
+		cmocka_unit_test(test_counters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,10 +24,23 @@ static void test_duration(void **state)
 		const char *text;
 		double seconds; /* -1: refused */
 	} table[] = {
-		{"30s", 30},	   {"5m", 300},	      {"1h", 3600}, {"250ms", 0.25}, {"2d", 172800},
-		{"0s", 0},	   {"30", -1},	      {"s", -1},    {"", -1},	     {"-1s", -1},
-		{"1.5s", -1},	   {"30 s", -1},      {"30S", -1},  {"30sec", -1},   {" 30s", -1},
-		{"999999999999d", 999999999999.0 * 86400}, {"9999999999999s", -1},
+		{"30s", 30},
+		{"5m", 300},
+		{"1h", 3600},
+		{"250ms", 0.25},
+		{"2d", 172800},
+		{"0s", 0},
+		{"30", -1},
+		{"s", -1},
+		{"", -1},
+		{"-1s", -1},
+		{"1.5s", -1},
+		{"30 s", -1},
+		{"30S", -1},
+		{"30sec", -1},
+		{" 30s", -1},
+		{"999999999999d", 999999999999.0 * 86400},
+		{"9999999999999s", -1},
 	};
 
 	(void)state;
@@ -48,11 +61,20 @@ static void test_size(void **state)
 		bool ok;
 		uint64_t octets;
 	} table[] = {
-		{"512", true, 512},	      {"64K", true, 65536},  {"25M", true, 26214400},
-		{"2G", true, 2147483648},     {"0", true, 0},	     {"", false, 0},
-		{"K", false, 0},	      {"25m", false, 0},     {"25MB", false, 0},
-		{"-1", false, 0},	      {"1.5M", false, 0},    {"0x10", false, 0},
-		{"999999999999G", false, 0}, {"1 M", false, 0},
+		{"512", true, 512},
+		{"64K", true, 65536},
+		{"25M", true, 26214400},
+		{"2G", true, 2147483648},
+		{"0", true, 0},
+		{"", false, 0},
+		{"K", false, 0},
+		{"25m", false, 0},
+		{"25MB", false, 0},
+		{"-1", false, 0},
+		{"1.5M", false, 0},
+		{"0x10", false, 0},
+		{"999999999999G", false, 0},
+		{"1 M", false, 0},
 	};
 
 	(void)state;
@@ -103,8 +125,8 @@ static void test_times(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_is),     cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_size),   cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_is),    cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_size),  cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_times),
 	};
 

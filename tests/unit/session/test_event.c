@@ -75,7 +75,8 @@ static void expect(const char *lines, const char *const *expected)
 	for (size_t i = 0; expected[i]; i++) {
 		line = strsep(&rest, "\n");
 		if (!line || !strstr(line, expected[i]))
-			fail_msg("event %zu is %s, expected %s", i, line ? line : "absent", expected[i]);
+			fail_msg("event %zu is %s, expected %s", i, line ? line : "absent",
+				 expected[i]);
 	}
 	line = strsep(&rest, "\n");
 	if (line && *line)
@@ -87,17 +88,24 @@ static void expect(const char *lines, const char *const *expected)
 static void test_transaction(void **state)
 {
 	static const char *const expected[] = {
-		"\"event\":\"command\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"line\":\"EHLO me\",\"code\":250",
-		"\"event\":\"ehlo\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"verb\":\"EHLO\",\"name\":\"me\",\"code\":250}",
+		"\"event\":\"command\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"line\":"
+		"\"EHLO me\",\"code\":250",
+		"\"event\":\"ehlo\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"verb\":"
+		"\"EHLO\",\"name\":\"me\",\"code\":250}",
 		"\"event\":\"command\"",
-		"\"event\":\"mail\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":\"a@b.example\",\"code\":250",
-		"\"data\":{\"line\":\"RCPT TO:<x@other.example>\",\"code\":550,\"status\":\"5.7.1\"",
-		"\"event\":\"rcpt\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":\"x@other.example\",\"code\":550",
+		"\"event\":\"mail\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":"
+		"\"a@b.example\",\"code\":250",
+		"\"data\":{\"line\":\"RCPT "
+		"TO:<x@other.example>\",\"code\":550,\"status\":\"5.7.1\"",
+		"\"event\":\"rcpt\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":"
+		"\"x@other.example\",\"code\":550",
 		"\"event\":\"command\"",
 		"\"event\":\"rcpt\"",
 		"\"event\":\"command\"",
-		"\"event\":\"data\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"recipients\":1,\"code\":354}",
-		"\"event\":\"message\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"size\":4,\"code\":250,\"status\":\"2.0.0\"",
+		"\"event\":\"data\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{"
+		"\"recipients\":1,\"code\":354}",
+		"\"event\":\"message\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"size\":"
+		"4,\"code\":250,\"status\":\"2.0.0\"",
 		"\"event\":\"command\"",
 		NULL,
 	};
@@ -111,7 +119,8 @@ static void test_transaction(void **state)
 static void test_violation(void **state)
 {
 	static const char *const expected[] = {
-		"\"event\":\"violation\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"what\":\"not_smtp\"}",
+		"\"event\":\"violation\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{"
+		"\"what\":\"not_smtp\"}",
 		"\"event\":\"command\"",
 		NULL,
 	};

@@ -30,7 +30,8 @@ static void test_plain(void **state)
 {
 	struct hook_helo helo = {"EHLO", octets("mail.example.net")};
 	struct hook_mailbox bob = {.address = octets("bob@example.com")};
-	struct hook_context context = {.client = {"192.0.2.1", 5}, .helo = &helo, .recipients = &bob, .recipients_len = 1};
+	struct hook_context context = {
+		.client = {"192.0.2.1", 5}, .helo = &helo, .recipients = &bob, .recipients_len = 1};
 
 	(void)state;
 	expect(&context, "Received: from mail.example.net ([192.0.2.1])\r\n"
@@ -42,9 +43,13 @@ static void test_secure_ipv6_several_recipients(void **state)
 {
 	struct hook_helo helo = {"EHLO", octets("x")};
 	struct hook_tls tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, {NULL, 0}};
-	struct hook_mailbox recipients[2] = {{.address = octets("a@b")}, {.address = octets("c@d")}};
-	struct hook_context context = {
-		.client = {"2001:db8::1", 5}, .helo = &helo, .tls = &tls, .recipients = recipients, .recipients_len = 2};
+	struct hook_mailbox recipients[2] = {{.address = octets("a@b")},
+					     {.address = octets("c@d")}};
+	struct hook_context context = {.client = {"2001:db8::1", 5},
+				       .helo = &helo,
+				       .tls = &tls,
+				       .recipients = recipients,
+				       .recipients_len = 2};
 
 	(void)state;
 	expect(&context, "Received: from x ([IPv6:2001:db8::1])\r\n"

@@ -1,0 +1,78 @@
+"""The event stream of a running gateway is as protocol/schema says, and the Python package accepts all of it."""
+
+import json
+import socket
+from typing import Any, Dict
+
+import jsonschema
+
+from gateway import ROOT, Gateway, service_process, socket_folder, unittest
+
+from gatepost import wire
+
+SERVICE = """
+service = gatepost.Service("judge", body=["headers"])
+@service.connect
+def connect(request): return gatepost.accept("welcome")
+@service.mail
+def mail(request):
+    if request.mailbox == "bad@example.org": return gatepost.reject("No", reason="bad")
+    if request.mailbox == "bug@example.org": raise RuntimeError("a bug on purpose")
+    return gatepost.accept()
+@service.rcpt
+def rcpt(request): return gatepost.tempfail("Later") if request.mailbox.startswith("later") else gatepost.accept()
+@service.message
+def message(request): return gatepost.accept()
+"""
+
+
+class Schema(unittest.TestCase):
+    def talk(self, gateway: Gateway) -> None:
+        with gateway.connect() as client:
+            client.start("EHLO client", "NOOP")
+            for line in ("HELO \u00e9", "MAIL FROM:<bad@example.org>", "MAIL FROM:<bug@example.org>", "BOGUS", "RCPT TO:<x>", "STARTTLS x"):
+                client.say(line)
+            client.send(b"NOOP \xff\x00\r\nMAIL FROM:<\xff@example.org>\r\n")
+            client.reply(), client.reply()
+            for line in ("MAIL FROM:<a@example.org> BODY=8BITMIME", "RCPT TO:<later@example.com>", "RCPT TO:<b@example.com>", "DATA", "hi\r\n.",
+                         "MAIL FROM:<a@example.org>", "RSET", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA", "a\nb\r\n.",
+                         "QUIT"):  # fmt: skip
+                client.say(line)
+        with gateway.connect() as client:
+            client.reply()
+            client.say("GET / HTTP/1.1")
+
+    def test_every_event(self) -> None:
+        schema = json.loads((ROOT / "protocol/schema/event.json").read_text())
+        with socket_folder() as folder, Gateway(policies={"judge": f"{folder}/p.sock"}, policy_options="    on_failure: accept\n") as gateway:
+            with gateway.connect() as client:  # no service yet
+                client.start("EHLO early")
+            with service_process(f"{folder}/p.sock", SERVICE):
+                gateway.wait_for("policy.service", 1, state="ready")
+                self.talk(gateway)
+                gateway.wait_for("disconnect", 3)
+            gateway.wait_for("policy.service", 2)
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(str(gateway.events_socket))
+                sock.sendall(b'{"type":"subscribe","version":1,"from":"oldest"}\n')
+                lines = sock.makefile("rb")
+                seen: Dict[str, int] = {}
+                head: Any = None
+                for line in lines:
+                    message = wire.decode(line)
+                    assert message is not None
+                    wire.check(message)
+                    if message["type"] == "hello":
+                        head = message["head"]
+                    if message["type"] != "event":
+                        continue
+                    jsonschema.validate(message, schema, jsonschema.Draft202012Validator)
+                    seen[message["event"]] = seen.get(message["event"], 0) + 1
+                    if message["seq"] >= head:
+                        break
+        expected = set(wire.EVENTS) - {"secure", "gateway.drain", "policy.bad_reply", "starttls"}
+        self.assertEqual(expected - set(seen), set())
+
+
+if __name__ == "__main__":
+    unittest.main()

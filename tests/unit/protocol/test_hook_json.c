@@ -1,0 +1,220 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "examples.h"
+#include "protocol/hook_json.h"
+
+#define SESSION	    "01K2F7Q8ZB4M9XW3T6RY"
+#define TRANSACTION "01K2F7Q9A0C5N8PVD2HJ"
+#define KEY(about)  about ".greylist"
+#define O(text)                                                                                    \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+#define CLIENT                                                                                     \
+	.client = {"203.0.113.10", 53211}, .listener_name = "mx", .listener = {"192.0.2.25", 25}
+#define HEADERS "From: alice@example.net\r\nSubject: Hello\r\n\r\n"
+#define CONTENT HEADERS "Hi Bob.\r\n"
+
+static const struct hook_helo ehlo = {"EHLO", O("mail.example.net")}, helo = {"HELO", O("h")};
+static const struct hook_tls tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, O("mx1.example.org")};
+static const struct hook_tls tls_no_sni = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, {NULL, 0}};
+
+static const struct hook_param alice_params[] = {{O("SIZE"), O("12345")},
+						 {O("BODY"), O("8BITMIME")}};
+static const struct hook_param notify[] = {{O("NOTIFY"), O("SUCCESS,FAILURE")}};
+static const struct hook_param no_value[] = {{O("X"), {NULL, 0}}};
+static const struct hook_param octets_params[] = {{O("X"), O("\xff")}, {O("Y"), {NULL, 0}}};
+
+static const struct hook_mailbox alice = {O("alice@example.net"), O("alice"), O("example.net"),
+					  alice_params, 2};
+static const struct hook_mailbox nobody = {O(""), O(""), {NULL, 0}, no_value, 1};
+static const struct hook_mailbox bob = {O("bob@example.org"), O("bob"), O("example.org"), notify,
+					1};
+static const struct hook_mailbox postmaster = {O("postmaster"), O("postmaster"), O(""), NULL, 0};
+static const struct hook_mailbox octets = {O("b\xf6"
+					     "b@example.org"),
+					   O("b\xf6"
+					     "b"),
+					   O("example.org"), octets_params, 2};
+static const struct hook_mailbox recipients[] = {
+	{O("bob@example.org"), O("bob"), O("example.org"), NULL, 0},
+	{O("\"carol smith\"@example.org"), O("carol smith"), O("example.org"), NULL, 0},
+};
+
+static void check(const char *example, const struct hook_request *request, uint64_t id,
+		  const char *key, long deadline_ms, enum hook_body_mode body)
+{
+	struct hook_asking asking = {id, key, 1, deadline_ms, body};
+	struct json_out out = {0};
+
+	hook_json_request(&out, request, &asking);
+	examples_assert_equal(&out, example);
+	json_out_fini(&out);
+}
+
+static void test_before_the_transaction(void **state)
+{
+	struct hook_request r = {.hook = HOOK_CONNECT, .session = SESSION, .context = {CLIENT}};
+	struct hook_request local = {
+		.hook = HOOK_CONNECT, .session = SESSION, .context = {.listener_name = "local"}};
+
+	(void)state;
+	check("valid/request-connect.json", &r, 1, KEY(SESSION ".connect"), 3000, HOOK_BODY_NONE);
+	check("valid/request-connect-unix.json", &local, 1, KEY(SESSION ".connect"), 3000,
+	      HOOK_BODY_NONE);
+	r.hook = HOOK_EHLO;
+	r.helo = &ehlo;
+	check("valid/request-ehlo.json", &r, 2, KEY(SESSION ".ehlo"), 3000, HOOK_BODY_NONE);
+	r.hook = HOOK_STARTTLS;
+	r.context.helo = &ehlo;
+	check("valid/request-starttls.json", &r, 3, KEY(SESSION ".starttls"), 3000, HOOK_BODY_NONE);
+	r.hook = HOOK_SECURE;
+	r.context.helo = NULL; /* forgotten, RFC 3207 section 4.2 */
+	r.context.tls = &tls;
+	check("valid/request-secure.json", &r, 4, KEY(SESSION ".secure"), 3000, HOOK_BODY_NONE);
+}
+
+static void test_mail_and_rcpt(void **state)
+{
+	struct hook_request r = {.hook = HOOK_MAIL,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .mailbox = &alice,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls}};
+
+	(void)state;
+	check("valid/request-mail.json", &r, 5, KEY(TRANSACTION ".mail"), 3000, HOOK_BODY_NONE);
+	r.hook = HOOK_RCPT;
+	r.mailbox = &bob;
+	r.index = 1;
+	r.context.mail = &alice;
+	r.context.recipients = recipients; /* known, and not sent */
+	r.context.recipients_len = 2;
+	check("valid/request-rcpt.json", &r, 6, KEY(TRANSACTION ".rcpt.1"), 2990, HOOK_BODY_NONE);
+	r.mailbox = &postmaster;
+	r.index = 2;
+	r.accepted = 1;
+	check("valid/request-rcpt-postmaster.json", &r, 7, KEY(TRANSACTION ".rcpt.2"), 3000,
+	      HOOK_BODY_NONE);
+}
+
+static void test_null_path_and_octets(void **state)
+{
+	struct hook_request r = {.hook = HOOK_MAIL,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .mailbox = &nobody,
+				 .context = {CLIENT, .helo = &helo, .tls = &tls_no_sni}};
+
+	(void)state;
+	check("valid/request-mail-null.json", &r, 5, KEY(TRANSACTION ".mail"), 3000,
+	      HOOK_BODY_NONE);
+	r.hook = HOOK_RCPT;
+	r.mailbox = &octets;
+	r.index = 1;
+	r.context.helo = &ehlo;
+	r.context.tls = NULL;
+	r.context.mail = &alice;
+	check("valid/request-rcpt-octets.json", &r, 6, KEY(TRANSACTION ".rcpt.1"), 3000,
+	      HOOK_BODY_NONE);
+}
+
+static void test_data(void **state)
+{
+	struct hook_request r = {.hook = HOOK_DATA,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .accepted = 2,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls, .mail = &alice,
+					     .recipients = recipients, .recipients_len = 2}};
+
+	(void)state;
+	check("valid/request-data.json", &r, 8, KEY(TRANSACTION ".data"), 3000, HOOK_BODY_NONE);
+}
+
+static void test_message_in_each_body_mode(void **state)
+{
+	struct hook_message message = {.size = sizeof CONTENT - 1,
+				       .headers = HEADERS,
+				       .headers_len = sizeof HEADERS - 1,
+				       .headers_full = sizeof HEADERS - 1,
+				       .data = CONTENT,
+				       .path = TRANSACTION ".eml"};
+	struct hook_request r = {.hook = HOOK_MESSAGE,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .message = &message,
+				 .context = {CLIENT, .helo = &ehlo, .mail = &alice,
+					     .recipients = recipients, .recipients_len = 1}};
+	const char *key = KEY(TRANSACTION ".message");
+
+	(void)state;
+	check("valid/request-message-none.json", &r, 9, key, 30000, HOOK_BODY_NONE);
+	check("valid/request-message-headers.json", &r, 9, key, 30000, HOOK_BODY_HEADERS);
+	check("valid/request-message-inline.json", &r, 9, key, 30000, HOOK_BODY_INLINE);
+	check("valid/request-message-path.json", &r, 9, key, 30000, HOOK_BODY_PATH);
+	message.size = 1000000;
+	message.headers_len = 24;
+	message.headers_full = 300000;
+	check("valid/request-message-headers-cut.json", &r, 9, key, 30000, HOOK_BODY_HEADERS);
+}
+
+static void test_disconnect_is_not_asked(void **state)
+{
+	struct hook_request r = {.hook = HOOK_DISCONNECT,
+				 .session = SESSION,
+				 .reason = "quit",
+				 .commands = 7,
+				 .messages = 1,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls}};
+
+	(void)state;
+	check("valid/request-disconnect.json", &r, 0, NULL, 0, HOOK_BODY_NONE);
+}
+
+static void test_deadline_is_never_negative(void **state)
+{
+	struct hook_request r = {
+		.hook = HOOK_CONNECT, .session = "s", .context = {.listener_name = "l"}};
+	struct hook_asking asking = {1, "k", 1, -5, HOOK_BODY_NONE};
+	struct json_out out = {0};
+
+	(void)state;
+	hook_json_request(&out, &r, &asking);
+	json_out_raw_octets(&out, "", 1);
+	assert_non_null(strstr(out.data, "\"deadline_ms\":0,"));
+	json_out_fini(&out);
+}
+
+static void test_cancel(void **state)
+{
+	struct json_out out = {0};
+
+	(void)state;
+	hook_json_cancel(&out, 6, "client_gone");
+	examples_assert_equal(&out, "valid/cancel.json");
+	hook_json_cancel(&out, 7, "deadline");
+	examples_assert_equal(&out, "valid/cancel-deadline.json");
+	json_out_fini(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_before_the_transaction),
+		cmocka_unit_test(test_mail_and_rcpt),
+		cmocka_unit_test(test_null_path_and_octets),
+		cmocka_unit_test(test_data),
+		cmocka_unit_test(test_message_in_each_body_mode),
+		cmocka_unit_test(test_disconnect_is_not_asked),
+		cmocka_unit_test(test_deadline_is_never_negative),
+		cmocka_unit_test(test_cancel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

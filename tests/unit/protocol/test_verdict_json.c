@@ -1,0 +1,187 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "examples.h"
+#include "protocol/verdict_json.h"
+
+#define REPLY(rest) "{\"type\":\"reply\",\"id\":7" rest "}"
+
+static void test_replies(void **state)
+{
+	const struct {
+		const char *line;
+		struct verdict verdict;
+	} rows[] = {
+		{REPLY(",\"verdict\":\"accept\""), {.kind = VERDICT_ACCEPT}},
+		{REPLY(",\"verdict\":\"tempfail\",\"code\":450"),
+		 {VERDICT_TEMPFAIL, 450, "", NULL, ""}},
+		{REPLY(",\"verdict\":\"reject\",\"status\":\"5.1.1\",\"text\":\"No such user\""),
+		 {VERDICT_REJECT, 0, "5.1.1", (char[]){"No such user"}, ""}},
+		{REPLY(",\"verdict\":\"disconnect\",\"text\":[\"one\",\"two\"],\"reason\":\"x\""),
+		 {VERDICT_DISCONNECT, 0, "", (char[]){"one\ntwo"}, "x"}},
+		{REPLY(",\"verdict\":\"reject\",\"text\":[\"one\"],\"until\":\"command\",\"edits\":"
+		       "[]"),
+		 {VERDICT_REJECT, 0, "", (char[]){"one"}, ""}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct verdict *expected = &rows[i].verdict;
+		struct verdict_json_error error;
+		struct verdict v;
+		uint64_t id;
+
+		if (verdict_json_decode(rows[i].line, strlen(rows[i].line), &id, &v, &error) !=
+		    VERDICT_JSON_REPLY)
+			fail_msg("%s: %s", rows[i].line, error.message);
+		assert_int_equal(id, 7);
+		assert_int_equal(v.kind, expected->kind);
+		assert_int_equal(v.code, expected->code);
+		assert_string_equal(v.status, expected->status);
+		assert_string_equal(v.reason, expected->reason);
+		assert_int_equal(!v.text, !expected->text);
+		if (v.text)
+			assert_string_equal(v.text, expected->text);
+		verdict_fini(&v);
+	}
+}
+
+static const struct {
+	const char *line;
+	enum verdict_json result;
+	const char *code, *message;
+} refusals[] = {
+	{"x", VERDICT_JSON_BROKEN, "bad_json", "not a strict JSON object"},
+	{"[1]", VERDICT_JSON_BROKEN, "bad_json", "not a JSON object"},
+	{"{}", VERDICT_JSON_BROKEN, "bad_message", "\"type\" must be a string, not nothing"},
+	{"{\"type\":null}", VERDICT_JSON_BROKEN, "bad_message",
+	 "\"type\" must be a string, not null"},
+	{"{\"type\":\"pong\"}", VERDICT_JSON_UNKNOWN, "unknown_type",
+	 "message type \"pong\" is not known here"},
+	{"{\"type\":\"register\"}", VERDICT_JSON_UNKNOWN, "unknown_type",
+	 "\"register\" is not known here"},
+	{"{\"type\":\"reply\"}", VERDICT_JSON_BROKEN, "bad_message",
+	 "\"id\" must be an integer of at least 0, not nothing"},
+	{"{\"type\":\"reply\",\"id\":\"7\"}", VERDICT_JSON_BROKEN, "bad_message", "not \"7\""},
+	{"{\"type\":\"reply\",\"id\":-1}", VERDICT_JSON_BROKEN, "bad_message", "not -1"},
+	{"{\"type\":\"reply\",\"id\":7.0}", VERDICT_JSON_BROKEN, "bad_message",
+	 "not the real number 7"},
+	{"{\"type\":\"reply\",\"id\":true}", VERDICT_JSON_BROKEN, "bad_message", "not true"},
+	{REPLY(""), VERDICT_JSON_INVALID, "bad_reply",
+	 "unknown verdict nothing: use accept, tempfail, reject or disconnect"},
+	{REPLY(",\"verdict\":\"discard\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "unknown verdict \"discard\""},
+	{REPLY(",\"verdict\":true"), VERDICT_JSON_INVALID, "bad_reply", "unknown verdict true"},
+	{REPLY(",\"verdict\":\"reject\",\"code\":\"550\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "code must be an integer of three digits such as 550, not \"550\""},
+	{REPLY(",\"verdict\":\"reject\",\"code\":0"), VERDICT_JSON_INVALID, "bad_reply", "not 0"},
+	{REPLY(",\"verdict\":\"reject\",\"code\":4294967846"), VERDICT_JSON_INVALID, "bad_reply",
+	 "not 4294967846"},
+	{REPLY(",\"verdict\":\"reject\",\"code\":null"), VERDICT_JSON_INVALID, "bad_reply",
+	 "not null"},
+	{REPLY(",\"verdict\":\"reject\",\"code\":550,\"status\":\"4.7.1\""), VERDICT_JSON_INVALID,
+	 "bad_reply", "status 4.7.1 does not match code 550"},
+	{REPLY(",\"verdict\":\"reject\",\"status\":\"5.7.1000000000\""), VERDICT_JSON_INVALID,
+	 "bad_reply",
+	 "status must be an enhanced status code such as \"5.7.1\", not "
+	 "\"5.7.1000000000\""},
+	{REPLY(",\"verdict\":\"reject\",\"status\":\"\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "not \"\""},
+	{REPLY(",\"verdict\":\"reject\",\"text\":\"a\\nb\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "text must be printable ASCII: octet 2 of a line is 0x0a"},
+	{REPLY(",\"verdict\":\"reject\",\"text\":[\"a\",1]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "a line of text must be a string, not 1"},
+	{REPLY(",\"verdict\":\"reject\",\"text\":[]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "text must have 1 to 10 lines, not 0"},
+	{REPLY(",\"verdict\":\"reject\",\"text\":{}"), VERDICT_JSON_INVALID, "bad_reply",
+	 "text must be a string or an array of strings, not an object"},
+	{REPLY(",\"verdict\":\"accept\",\"reason\":\"\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "reason must be 1 to 64 characters of a-z 0-9 _ . -, not \"\""},
+	{REPLY(",\"verdict\":\"accept\",\"until\":\"session\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "until \"session\" is not known: use \"command\""},
+	{REPLY(",\"verdict\":\"accept\",\"edits\":[{}]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "no edits are known"},
+	{REPLY(",\"verdict\":\"accept\",\"must\":[\"keep\"]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "\"must\" names an unknown feature: \"keep\""},
+};
+
+static void test_refusals(void **state)
+{
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		struct verdict_json_error error;
+		struct verdict v;
+		uint64_t id = 99;
+		enum verdict_json result = verdict_json_decode(
+			refusals[i].line, strlen(refusals[i].line), &id, &v, &error);
+
+		if (result != refusals[i].result || strcmp(error.code, refusals[i].code) != 0 ||
+		    !strstr(error.message, refusals[i].message))
+			fail_msg("%s: %d %s: %s", refusals[i].line, (int)result, error.code,
+				 error.message);
+		assert_int_equal(id, result == VERDICT_JSON_INVALID ? 7 : 0);
+		/* Nothing that a careless caller could take for a decision, nothing to free. */
+		assert_null(v.text);
+		assert_int_equal(v.code, 0);
+	}
+}
+
+static void decode_valid(const char *name, const char *line, size_t len)
+{
+	struct verdict_json_error error;
+	struct verdict v;
+	uint64_t id;
+	char problem[256];
+
+	if (verdict_json_decode(line, len, &id, &v, &error) != VERDICT_JSON_REPLY)
+		fail_msg("%s: %s", name, error.message);
+	assert_null(verdict_problem(&v, problem, sizeof problem));
+	verdict_fini(&v);
+}
+
+static void decode_invalid(const char *name, const char *line, size_t len)
+{
+	struct verdict_json_error error;
+	struct verdict v;
+	uint64_t id;
+
+	if (verdict_json_decode(line, len, &id, &v, &error) == VERDICT_JSON_REPLY)
+		fail_msg("%s is accepted", name);
+	assert_true(error.code[0] && error.message[0]);
+	for (const char *p = error.message; *p; p++)
+		assert_in_range(*p, ' ', '~');
+}
+
+static void decode_line(const char *name, const char *line, size_t len)
+{
+	struct verdict_json_error error;
+	struct verdict v;
+	uint64_t id;
+
+	if (verdict_json_decode(line, len, &id, &v, &error) != VERDICT_JSON_BROKEN)
+		fail_msg("%s is not refused", name);
+}
+
+static void test_examples(void **state)
+{
+	(void)state;
+	assert_true(examples_each("valid", "reply-", decode_valid) > 15);
+	assert_true(examples_each("invalid", "reply-", decode_invalid) > 30);
+	assert_true(examples_each("invalid", "line-", decode_line) > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_examples),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
