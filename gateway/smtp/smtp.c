@@ -198,16 +198,13 @@ enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out)
 
 void smtp_tls_started(struct smtp *s)
 {
-	assert(s->phase == SMTP_PHASE_TLS);
+	assert(s->phase == SMTP_PHASE_TLS && !smtp_transaction_is_open(&s->transaction));
 	s->secure = true;
-	s->secure_asked = false;
 	s->phase = s->greeted ? SMTP_PHASE_COMMAND : SMTP_PHASE_GREETING;
 	/* RFC 3207 4.2: what came in clear may have come from anybody. The counts stay, or a client
 	 * could begin its limits anew. */
 	free(s->helo);
 	s->helo = NULL;
-	smtp_transaction_fini(&s->transaction);
-	smtp_line_fini(&s->line);
 }
 
 void smtp_end(struct smtp *s, enum disconnect_reason reason)

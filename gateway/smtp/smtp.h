@@ -3,10 +3,10 @@
  *      in  --> [ line -> command -> rule -> hook ]  --> out
  *              [ dot reader -> body              ]
  *
- * The caller puts what the client sent into `in`, calls smtp_step(), does what it says, and calls again.
- * The engine knows no socket, no clock, no loop, no service: it is handed verdicts and results. One
- * question is open at a time; while it is, nothing of `in` is consumed. The same octets give the same
- * result however they are cut.
+ * The caller puts what the client sent into `in`, calls smtp_step(), does what it says, and calls
+ * again. The engine knows no socket, no clock, no loop, no service: it is handed verdicts and
+ * results. One question is open at a time; while it is, nothing of `in` is consumed. The same
+ * octets give the same result however they are cut.
  *
  * Who reads the next octet:  GREETING -> COMMAND <-> BODY,  COMMAND <-> TLS,  any -> GONE. */
 #ifndef SMTP_SMTP_H
@@ -20,26 +20,32 @@
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
 
-#define SMTP_LINE_MAX 1024  /* octets of a command line with its CRLF; see smtp_line.h */
-#define SMTP_IN_MAX   65536 /* what `in` must be able to hold (at least SMTP_LINE_MAX, else a deadlock) */
-#define SMTP_OUT_MAX  65536 /* what `out` must be able to hold; the engine asks for input only below half */
+/* Octets of a command line with its CRLF; see smtp_line.h. */
+#define SMTP_LINE_MAX 1024
+/* What `in` must be able to hold (at least SMTP_LINE_MAX, else a deadlock). */
+#define SMTP_IN_MAX 65536
+/* What `out` must be able to hold; the engine asks for input only below half. */
+#define SMTP_OUT_MAX 65536
 
 /* Kept by the caller, unchanged, as long as any engine uses it. */
 struct smtp_settings {
 	const char *hostname;
 	uint64_t message_size; /* octets */
-	unsigned recipients, errors, commands, messages;
+	unsigned recipients;   /* of one message; more get 452 4.5.3 */
+	/* Of one connection; beyond them 421 4.7.0 and the end. Errors are the client's own faults
+	 * since the last message that was delivered; messages are those delivered. */
+	unsigned errors, commands, messages;
 	bool starttls;	   /* offered, a certificate is there */
 	bool implicit_tls; /* the first step is SMTP_NEED_TLS */
 	bool require_tls;
-	bool accept_any;		    /* every domain */
+	bool accept_any;		   /* every domain */
 	const char *const *accept_domains; /* lower case; other recipients are refused 550 5.7.1 */
 	size_t accept_domains_len;
 };
 
 enum smtp_step {
 	SMTP_NEED_INPUT,    /* step again when the client has sent more */
-	SMTP_NEED_VERDICT,  /* ask smtp_hook() with smtp_describe(), answer with smtp_verdict(), step again */
+	SMTP_NEED_VERDICT,  /* ask smtp_hook() with smtp_describe(), smtp_verdict(), step again */
 	SMTP_NEED_TLS,	    /* flush out, shake hands, then smtp_tls_started() and step again */
 	SMTP_GOT_BODY,	    /* store smtp_body() (or smtp_body_failed()), step again */
 	SMTP_GOT_REPLY,	    /* report smtp_last_reply(), step again */
@@ -48,24 +54,38 @@ enum smtp_step {
 };
 
 enum smtp_verb {
-	SMTP_GREETING, /* the banner: a reply to no command */
-	SMTP_UNKNOWN,  /* a line that is no command */
-	SMTP_EHLO, SMTP_HELO, SMTP_STARTTLS, SMTP_MAIL, SMTP_RCPT, SMTP_DATA, SMTP_MESSAGE, SMTP_RSET,
-	SMTP_NOOP, SMTP_VRFY, SMTP_EXPN, SMTP_HELP, SMTP_QUIT,
+	/* A reply to no command: the banner, or the 421 of smtp_end() between two commands. */
+	SMTP_GREETING,
+	SMTP_UNKNOWN, /* a line that is no command */
+	SMTP_EHLO,
+	SMTP_HELO,
+	SMTP_STARTTLS,
+	SMTP_MAIL,
+	SMTP_RCPT,
+	SMTP_DATA,
+	SMTP_MESSAGE,
+	SMTP_RSET,
+	SMTP_NOOP,
+	SMTP_VRFY,
+	SMTP_EXPN,
+	SMTP_HELP,
+	SMTP_QUIT,
 };
 
 /* A reply that has been written to `out`. Valid until the next step. */
 struct smtp_reply {
-	enum smtp_verb verb; /* SMTP_MESSAGE: the reply after the final dot */
-	struct octets line;  /* the command line without its CRLF (cut at SMTP_LINE_MAX); empty for GREETING, MESSAGE */
-	const struct hook_helo *helo;	     /* EHLO, HELO: when the name was readable, else NULL */
+	enum smtp_verb verb; /* SMTP_MESSAGE: the reply after the final dot, or the 421 before it */
+	/* The command line without its CRLF, cut at SMTP_LINE_MAX; empty for GREETING, MESSAGE. */
+	struct octets line;
+	const struct hook_helo *helo;	    /* EHLO, HELO: when the name was readable, else NULL */
 	const struct hook_mailbox *mailbox; /* MAIL, RCPT: when the path was readable, else NULL */
-	unsigned recipients;		     /* DATA: how many were accepted */
+	unsigned recipients;		    /* DATA: how many were accepted */
 	int code;
 	const char *status; /* enhanced status code, "" where the reply has none */
 	const char *text;   /* first line, without code and status */
-	const char *violation; /* a word when the client broke SMTP as attacks do ("bare_newline" "line_too_long"
-				* "not_smtp"), else NULL */
+	/* A word when the client broke SMTP as attacks do ("bare_newline" "line_too_long"
+	 * "not_smtp"), else NULL. */
+	const char *violation;
 	bool transaction_begun; /* MAIL was accepted */
 	bool transaction_ended; /* by this reply, whatever it was */
 };
@@ -74,18 +94,21 @@ struct smtp_reply {
 struct smtp *smtp_new(const struct smtp_settings *settings);
 void smtp_free(struct smtp **s);
 
+/* Consumes from `in`, appends to `out`. SMTP_NEED_INPUT is also said, with commands left in `in`,
+ * while more than half of `out` is full: step again when it has drained. */
 enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out);
 
 /* --- SMTP_NEED_VERDICT --- */
 enum hook smtp_hook(const struct smtp *s);
-/* Fills the arguments of the open hook and, of the context, helo, mail and recipients. What it points at stays
- * as it is until smtp_verdict() or smtp_free(). Usable at any time for the disconnect hook's counts. */
+/* Fills the arguments of the open hook and, of the context, helo, mail and recipients. What it
+ * points at stays as it is until smtp_verdict() (at the message hook: until its reply) or
+ * smtp_free(). Usable at any time for the disconnect hook's counts. */
 void smtp_describe(const struct smtp *s, struct hook_request *request);
 /* Copies what it needs of the verdict. */
 void smtp_verdict(struct smtp *s, const struct verdict *verdict);
 
 /* --- SMTP_NEED_TLS --- */
-/* The handshake is done: all that was learned from the client in clear is forgotten (RFC 3207 4.2). */
+/* The handshake is done: all that the client said in clear is forgotten (RFC 3207 4.2). */
 void smtp_tls_started(struct smtp *s);
 bool smtp_is_secure(const struct smtp *s);
 
@@ -96,27 +119,32 @@ void smtp_body(const struct smtp *s, const char **data, size_t *len);
 void smtp_body_failed(struct smtp *s, int code, const char *status, const char *text);
 /* How many octets of the message were seen. */
 uint64_t smtp_message_size(const struct smtp *s);
-/* True while the client may send a message's octets: the data timeout counts, not the command timeout. */
+/* True while the client may send a message's octets: the data timeout counts, not the command
+ * timeout. */
 bool smtp_in_body(const struct smtp *s);
-/* True while a whole message waits for its verdict or its delivery: the client that half-closes now still
- * gets its reply. */
+/* True while a whole message waits for its verdict or its delivery: the client that half-closes now
+ * still gets its reply. */
 bool smtp_message_waits(const struct smtp *s);
 
 /* --- SMTP_NEED_DELIVERY --- */
-/* The delivery's result becomes the reply, unless the message verdict was an accept with code or text of its
- * own and the result is a success. */
+/* The delivery's result becomes the reply, unless the message verdict was an accept with code or
+ * text of its own and the result is a success. */
 void smtp_delivered(struct smtp *s, int code, const char *status, const char *text);
 
 /* --- SMTP_GOT_REPLY --- */
 const struct smtp_reply *smtp_last_reply(const struct smtp *s);
 
 /* --- the end --- */
-/* The gateway ends the session (timeouts, shutdown, ...): the next step writes the reason's 421 and is
- * SMTP_GOT_REPLY, then SMTP_FINISHED. An open question is void: its verdict must not be given any more. */
+/* The gateway ends the session (timeouts, shutdown, ...): the next step writes the reason's 421 and
+ * is SMTP_GOT_REPLY, then SMTP_FINISHED. Where nobody could read it (DISCONNECT_CLIENT_GONE,
+ * DISCONNECT_TLS, a handshake is awaited) it is SMTP_FINISHED at once. An open question is void:
+ * its verdict or result must not be given any more. Nothing happens when the session has ended
+ * already. */
 void smtp_end(struct smtp *s, enum disconnect_reason reason);
 enum disconnect_reason smtp_disconnect_reason(const struct smtp *s);
 unsigned smtp_commands(const struct smtp *s);
 unsigned smtp_messages(const struct smtp *s);
+/* The client's own faults, all of them. */
 unsigned smtp_errors(const struct smtp *s);
 /* "MAIL", for events. */
 const char *smtp_verb_word(enum smtp_verb verb);

@@ -11,8 +11,7 @@
 /* What a command may carry. */
 enum argument {
 	ARGUMENT_NONE,
-	ARGUMENT_NAME, /* must be there; its controls are a fault of the argument, not of the line
-			*/
+	ARGUMENT_NAME, /* must be there; controls are a fault of the argument, not of the line */
 	ARGUMENT_PATH, /* must be there; the path's parser judges octets above 127 */
 	ARGUMENT_TEXT, /* must be there */
 	ARGUMENT_FREE, /* anything or nothing */
@@ -31,15 +30,14 @@ struct command {
 	const char *word;
 	enum smtp_verb verb;
 	enum argument argument;
-	bool before_tls; /* works on a listener that requires TLS (RFC 3207 4: no other does) */
+	bool before_tls; /* works where TLS is required: RFC 3207 4, which HELO is not in */
 	unsigned needs;
 	enum smtp_step (*run)(struct smtp *s, struct octets argument);
 };
 
 /* --- the commands --- */
 
-/* RFC 5321 4.1.1.1. The name is the services' to judge: many honest clients do not know their own.
- */
+/* RFC 5321 4.1.1.1. The name is the services' to judge: many honest clients know none. */
 static enum smtp_step ask_helo(struct smtp *s, const char *verb, struct octets name)
 {
 	s->new_helo = mem_new(sizeof *s->new_helo + name.len);
@@ -280,6 +278,8 @@ static enum smtp_step dispatch(struct smtp *s)
 		n++;
 	command = find_command(text, n);
 	s->reply.verb = command ? command->verb : SMTP_UNKNOWN;
+	if (s->commands > s->settings->commands)
+		return smtp_reply_closing(s, DISCONNECT_COMMANDS);
 	if (n < len && is_http(text, n)) {
 		s->reply.violation = "not_smtp";
 		return smtp_reply_closing(s, DISCONNECT_NOT_SMTP);
@@ -313,7 +313,5 @@ enum smtp_step smtp_commands_read(struct smtp *s)
 		return SMTP_NEED_INPUT;
 	s->reply.violation = find_violation(s->line.fault);
 	s->commands++;
-	if (s->commands > s->settings->commands)
-		return smtp_reply_closing(s, DISCONNECT_COMMANDS);
 	return dispatch(s);
 }

@@ -36,7 +36,8 @@ static size_t find_end(struct smtp_dot *dot, const char *data, size_t len, size_
 		if (!lf) {
 			size_t end = cr ? n - 1 : n;
 
-			dot->in_line = dot->in_line || end > at;
+			if (end > at)
+				dot->in_line = true;
 			return end;
 		}
 		at = n + 1;
@@ -63,7 +64,6 @@ enum smtp_dot_result smtp_dot_read(struct smtp_dot *dot, const char *data, size_
 			*used = 3;
 		if (result != SMTP_DOT_BODY)
 			return result;
-		dot->in_line = start > 0;
 	}
 	*used = find_end(dot, data, len, start);
 	if (*used == start)

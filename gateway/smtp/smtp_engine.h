@@ -74,6 +74,7 @@ struct smtp {
 	bool ending; /* smtp_end() was called */
 	enum disconnect_reason reason;
 	unsigned commands, messages, errors;
+	unsigned forgiven; /* errors before the last delivered message: they count no more */
 
 	/* the command that is being worked on */
 	struct smtp_line line;

@@ -50,17 +50,16 @@ static struct problem parse(enum smtp_path_kind kind, struct octets argument,
 
 static enum smtp_step refuse(struct smtp *s, struct problem problem)
 {
+	/* A line with octets above 127 never parses. Outside a path no extension gives them a
+	 * meaning. */
+	if (s->line.fault == SMTP_LINE_EIGHT_BIT && problem.code != 553)
+		return smtp_reply_fault(s, 500, "5.5.2", "Octets above 127 in a command");
 	return smtp_reply_fault(s, problem.code, problem.status, problem.text);
-}
-
-static struct octets name_of(const struct hook_param *param)
-{
-	return param->name;
 }
 
 static bool is_named(const struct hook_param *param, const char *name)
 {
-	return text_is(name_of(param).data, name_of(param).len, name);
+	return text_is(param->name.data, param->name.len, name);
 }
 
 static struct problem check_mail_param(const struct smtp *s, const struct hook_param *param)

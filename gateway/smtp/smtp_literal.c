@@ -13,11 +13,6 @@ static bool is_hex(char c)
 	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-static bool is_letter(char c)
-{
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
 /* Snum 3("." Snum) */
 static bool is_ipv4(const char *data, size_t len)
 {
@@ -84,23 +79,9 @@ static bool is_ipv6(const char *data, size_t len)
 	return left >= 0 && right >= 0 && left + right <= 6;
 }
 
-/* Standardized-tag ":" 1*dcontent */
-static bool is_general(const char *data, size_t len)
-{
-	const char *colon = memchr(data, ':', len);
-	size_t tag = colon ? (size_t)(colon - data) : 0;
-
-	if (!tag || tag + 1 == len || data[tag - 1] == '-')
-		return false;
-	for (size_t i = 0; i < tag; i++)
-		if (!is_letter(data[i]) && !is_digit(data[i]) && data[i] != '-')
-			return false;
-	for (size_t i = tag + 1; i < len; i++)
-		if (data[i] < 33 || data[i] > 126 || strchr("[\\]", data[i]))
-			return false;
-	return true;
-}
-
+/* The grammar also has a General-address-literal with any registered tag, but IANA registers no
+ * other tag than IPv6. With others let through, [2001:db8::1] would be the content "db8::1" under
+ * the tag "2001". */
 bool smtp_literal_is_valid(const char *data, size_t len)
 {
 	static const char ipv6[] = "IPv6:";
@@ -108,5 +89,5 @@ bool smtp_literal_is_valid(const char *data, size_t len)
 
 	if (len >= tag && strncasecmp(data, ipv6, tag) == 0)
 		return is_ipv6(data + tag, len - tag);
-	return len && (is_ipv4(data, len) || is_general(data, len));
+	return is_ipv4(data, len);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True for an IPv4 address, "IPv6:" and an IPv6 address, or another tag and its content. */
+/* True for an IPv4 address, or "IPv6:" and an IPv6 address. */
 bool smtp_literal_is_valid(const char *data, size_t len);
 
 #endif

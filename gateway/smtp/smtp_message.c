@@ -114,6 +114,6 @@ enum smtp_step smtp_message_on_delivered(struct smtp *s)
 		return smtp_reply_send(s, result->code, result->status, result->text);
 	s->messages++;
 	/* A list with some dead addresses is no attack, as long as mail comes of it. */
-	s->errors = 0;
+	s->forgiven = s->errors;
 	return smtp_reply_accept(s, HOOK_MESSAGE, result->code, result->status, result->text);
 }

@@ -21,10 +21,11 @@ struct smtp_params {
 
 enum smtp_params_result { SMTP_PARAMS_GOOD, SMTP_PARAMS_BAD, SMTP_PARAMS_DUPLICATE };
 
-/* Reads all `len` octets: nothing, or parameters each with blanks before it. SMTP_PARAMS_BAD also when they are
- * more than SMTP_PARAMS_MAX. *params is only to be used after SMTP_PARAMS_GOOD. */
+/* Reads all `len` octets: nothing, or parameters each with blanks before it. SMTP_PARAMS_BAD also
+ * when they are more than SMTP_PARAMS_MAX. *params is only to be used after SMTP_PARAMS_GOOD. */
 enum smtp_params_result smtp_params_parse(const char *data, size_t len, struct smtp_params *params);
-/* The value of SIZE (RFC 1870: 1 to 20 digits); beyond 64 bits it is UINT64_MAX. False: not a number. */
+/* The value of SIZE (RFC 1870: 1 to 20 digits); beyond 64 bits it is UINT64_MAX. False: not a
+ * number. */
 bool smtp_params_size(struct octets value, uint64_t *size);
 
 #endif

@@ -4,8 +4,8 @@
  *       |--- route ---||--- address ----|
  *                       |loc| |-domain--|          used: up to and with the ">"
  *
- * Strict: what is no path by the grammar is refused, since what one server repairs another reads otherwise.
- * The route is read and dropped (appendix C). */
+ * Strict: what is no path by the grammar is refused, since what one server repairs another reads
+ * otherwise. The route is read and dropped (appendix C). */
 #ifndef SMTP_SMTP_PATH_H
 #define SMTP_SMTP_PATH_H
 
@@ -33,8 +33,8 @@ struct smtp_path {
 	size_t used;
 };
 
-/* Reads the path at the front of `data`. `kind` says whether <> or <postmaster> is a path. *path is only to be
- * used after SMTP_PATH_GOOD. */
+/* Reads the path at the front of `data`. `kind` says whether <> or <postmaster> is a path. *path is
+ * only to be used after SMTP_PATH_GOOD. */
 enum smtp_path_result smtp_path_parse(enum smtp_path_kind kind, const char *data, size_t len,
 				      struct smtp_path *path);
 

@@ -1,5 +1,5 @@
-/* smtp_received: counts the Received: fields in the header of a message that comes in pieces, to find mail
- * loops (RFC 5321 6.3). */
+/* smtp_received: counts the Received: fields in the header of a message that comes in pieces, to
+ * find mail loops (RFC 5321 6.3). */
 #ifndef SMTP_SMTP_RECEIVED_H
 #define SMTP_SMTP_RECEIVED_H
 

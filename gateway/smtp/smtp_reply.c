@@ -7,14 +7,13 @@
 
 #include "base/mem.h"
 
-#define LINE_MAX 512 /* with the CRLF: RFC 5321 4.5.3.1.5 */
+#define REPLY_MAX 512 /* with the CRLF: RFC 5321 4.5.3.1.5 */
 
 /* RFC 2034 section 3 (4): in all 2yz, 4yz and 5yz replies but the greeting and any reply to EHLO or
  * HELO, which includes their refusals. */
-static bool has_status(const struct smtp *s, int code)
+static bool has_status(const struct smtp *s)
 {
-	return s->greeted && code / 100 != 3 && s->reply.verb != SMTP_EHLO &&
-	       s->reply.verb != SMTP_HELO;
+	return s->greeted && s->reply.verb != SMTP_EHLO && s->reply.verb != SMTP_HELO;
 }
 
 /* Texts of services are checked where they come in. Should one slip through, a control octet would
@@ -28,9 +27,9 @@ static void make_printable(char *text)
 
 static void write_line(struct smtp *s, bool last, const char *text, size_t len)
 {
-	char line[LINE_MAX + 1];
+	char line[REPLY_MAX + 1];
 	const char *status = s->reply.status;
-	int max = LINE_MAX - 2;
+	int max = REPLY_MAX - 2;
 	int n = snprintf(line, (size_t)max + 1, "%d%c%s%s%.*s", s->reply.code, last ? ' ' : '-',
 			 status, status[0] ? " " : "", (int)len, text);
 
@@ -53,7 +52,7 @@ enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, con
 	size_t n = strcspn(text, "\n");
 
 	assert(!s->replied && code >= 200 && code <= 599);
-	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s, code) ? status : "");
+	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s) ? status : "");
 	s->reply_text = mem_copy_bytes(text, n);
 	make_printable(s->reply_text);
 	s->reply.code = code;
@@ -99,7 +98,7 @@ enum smtp_step smtp_reply_closing(struct smtp *s, enum disconnect_reason reason)
 		[DISCONNECT_NOT_SMTP] = {"4.7.0", "This is SMTP"},
 		[DISCONNECT_SHUTDOWN] = {"4.3.2", "Service shutting down"},
 	};
-	char text[LINE_MAX];
+	char text[REPLY_MAX];
 
 	snprintf(text, sizeof text, "%s %s", s->settings->hostname,
 		 table[reason].text ? table[reason].text : "Closing connection");
@@ -110,7 +109,7 @@ enum smtp_step smtp_reply_closing(struct smtp *s, enum disconnect_reason reason)
 enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, const char *text)
 {
 	s->errors++;
-	if (s->errors > s->settings->errors)
+	if (s->errors - s->forgiven > s->settings->errors)
 		return smtp_reply_closing(s, DISCONNECT_ERRORS);
 	return smtp_reply_send(s, code, status, text);
 }

@@ -1,12 +1,12 @@
-/* smtp_reply: the one door by which replies leave. What it writes are whole reply lines of at most 512
- * octets (RFC 5321 4.5.3.1.5), whatever the text holds, so nobody can split or forge one. */
+/* smtp_reply: the one door by which replies leave. What it writes are whole reply lines of at most
+ * 512 octets (RFC 5321 4.5.3.1.5), whatever the text holds, so nobody can split or forge one. */
 #ifndef SMTP_SMTP_REPLY_H
 #define SMTP_SMTP_REPLY_H
 
 #include "smtp_engine.h"
 
-/* Each writes one reply and returns SMTP_GOT_REPLY. Lines of `text` are parted by LF. `status` is left out where
- * the RFCs want none. */
+/* Each writes one reply and returns SMTP_GOT_REPLY. Lines of `text` are parted by LF. `status` is
+ * left out where the RFCs want none. */
 enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, const char *text);
 /* The client's own fault: counted, and beyond the limit answered by 421 and the end. */
 enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, const char *text);

@@ -1,7 +1,7 @@
 /* smtp_transaction: the envelope of one mail transaction and its memory.
  *
- * A mailbox is one piece of memory. It is made when its command is read, and waits outside the transaction
- * for the verdict; only what was accepted is kept, so refused recipients cost nothing. */
+ * A mailbox is one piece of memory. It is made when its command is read, and waits outside the
+ * transaction for the verdict; only what was accepted is kept. */
 #ifndef SMTP_SMTP_TRANSACTION_H
 #define SMTP_SMTP_TRANSACTION_H
 
@@ -18,10 +18,11 @@ struct smtp_mailbox {
 };
 
 /* Copies what it needs. Free with free(). */
-struct smtp_mailbox *smtp_mailbox_new(const struct smtp_path *path, const struct smtp_params *params);
+struct smtp_mailbox *smtp_mailbox_new(const struct smtp_path *path,
+				      const struct smtp_params *params);
 
 struct smtp_transaction {
-	struct smtp_mailbox *sender;	  /* NULL: none has begun */
+	struct smtp_mailbox *sender;	 /* NULL: none has begun */
 	struct smtp_mailbox **mailboxes; /* of the accepted recipients */
 	struct hook_mailbox *recipients; /* their facts side by side, as the hooks want them */
 	size_t recipients_len, recipients_size;

@@ -1,0 +1,105 @@
+/* A whole session: the same octets must give the same session, however they are cut, and every
+ * reply must be whole lines. Octet 0: how it is cut. Octet 1: the verdicts. Octet 2: the settings.
+ * Then what the client sends. */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char text[] = "First line\nSecond line";
+
+/* One hook of the eight gets one of eight verdicts, at its first or at each question. */
+static void set_rules(struct driver_script *script, uint8_t octet)
+{
+	static const struct verdict verdicts[] = {
+		{.kind = VERDICT_ACCEPT},
+		{.kind = VERDICT_ACCEPT, .code = 259, .status = "2.9.9", .text = text},
+		{.kind = VERDICT_TEMPFAIL},
+		{.kind = VERDICT_TEMPFAIL, .code = 421, .text = text},
+		{.kind = VERDICT_REJECT},
+		{.kind = VERDICT_REJECT, .code = 599, .status = "5.999.999", .text = text},
+		{.kind = VERDICT_DISCONNECT},
+		{.kind = VERDICT_DISCONNECT, .code = 554, .text = text},
+	};
+
+	script->rules[0] = (struct driver_rule){
+		.hook = (enum hook)(octet & 7),
+		.nth = octet & 0x80 ? 1 : 0,
+		.verdict = verdicts[octet >> 4 & 7],
+	};
+	if (octet & 8)
+		script->delivery_code = 451;
+}
+
+static void set_settings(struct driver_script *script, uint8_t octet)
+{
+	struct smtp_settings *settings = &script->settings;
+
+	*settings = driver_settings();
+	settings->starttls = !(octet & 1);
+	settings->require_tls = octet & 2;
+	settings->accept_any = octet & 4;
+	if (octet & 8)
+		settings->message_size = 20;
+	if (octet & 16)
+		settings->errors = settings->messages = 1;
+	if (octet & 32)
+		settings->recipients = 1;
+	if (octet & 64)
+		script->end = DISCONNECT_SHUTDOWN;
+}
+
+/* What follows STARTTLS goes in after the handshake, or at once as an injection. */
+static void set_input(struct driver_script *script, const char *input, size_t len, bool implicit,
+		      bool inject)
+{
+	const char *starttls = memmem(input, len, "STARTTLS\r\n", 10);
+
+	script->input = input;
+	script->input_len = len;
+	if (implicit) {
+		script->settings.implicit_tls = true;
+		script->secure = input;
+		script->secure_len = len;
+		script->input_len = 0;
+	} else if (starttls && !inject) {
+		script->input_len = (size_t)(starttls + 10 - input);
+		script->secure = starttls + 10;
+		script->secure_len = len - script->input_len;
+	}
+}
+
+static void assert_same(const struct buf *a, const struct buf *b)
+{
+	assert(a->len == b->len && (!a->len || !memcmp(buf_head(a), buf_head(b), a->len)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct driver_script script = {0};
+	struct driver whole, cut;
+
+	if (size < 4)
+		return 0;
+	set_rules(&script, data[1]);
+	set_settings(&script, data[2]);
+	set_input(&script, (const char *)data + 3, size - 3, data[2] & 128 && data[0] & 128,
+		  data[2] & 128);
+	driver_init(&whole, &script);
+	driver_run(&whole, SIZE_MAX, 0);
+	driver_init(&cut, &script);
+	if (data[0] & 64)
+		driver_run(&cut, 0, (data[0] & 63) + 1u);
+	else
+		driver_run(&cut, (size - 3) * (data[0] & 63) / 64, 0);
+	assert_same(&whole.output, &cut.output);
+	assert_same(&whole.trace, &cut.trace);
+	assert_same(&whole.messages, &cut.messages);
+	driver_fini(&whole);
+	driver_fini(&cut);
+	return 0;
+}

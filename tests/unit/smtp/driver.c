@@ -1,0 +1,322 @@
+#include "driver.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define TEXT_MAX ((size_t)1 << 28)
+
+struct smtp_settings driver_settings(void)
+{
+	static const char *const domains[] = {"example.com", "other.example"};
+
+	return (struct smtp_settings){
+		.hostname = "mx.test",
+		.message_size = 100000,
+		.recipients = 100,
+		.errors = 20,
+		.commands = 1000,
+		.messages = 100,
+		.starttls = true,
+		.accept_domains = domains,
+		.accept_domains_len = 2,
+	};
+}
+
+void driver_init(struct driver *d, const struct driver_script *script)
+{
+	*d = (struct driver){.script = script, .settings = script->settings};
+	if (!d->settings.hostname)
+		d->settings = driver_settings();
+	d->smtp = smtp_new(&d->settings);
+	buf_init(&d->in, SMTP_IN_MAX);
+	buf_init(&d->out, SMTP_OUT_MAX);
+	buf_init(&d->output, TEXT_MAX);
+	buf_init(&d->trace, TEXT_MAX);
+	buf_init(&d->message, TEXT_MAX);
+	buf_init(&d->messages, TEXT_MAX);
+}
+
+void driver_fini(struct driver *d)
+{
+	smtp_free(&d->smtp);
+	buf_fini(&d->in);
+	buf_fini(&d->out);
+	buf_fini(&d->output);
+	buf_fini(&d->trace);
+	buf_fini(&d->message);
+	buf_fini(&d->messages);
+}
+
+const char *driver_text(struct buf *b)
+{
+	buf_append(b, "", 1);
+	b->len--;
+	return buf_head(b);
+}
+
+/* --- the trace --- */
+
+static void trace_octets(struct driver *d, const char *name, struct octets value)
+{
+	if (!value.data)
+		return;
+	buf_printf(&d->trace, " %s=", name);
+	buf_append(&d->trace, value.data, value.len);
+}
+
+static void trace_mailbox(struct driver *d, const struct hook_mailbox *mailbox)
+{
+	trace_octets(d, "address", mailbox->address);
+	trace_octets(d, "local", mailbox->local);
+	trace_octets(d, "domain", mailbox->domain);
+	for (size_t i = 0; i < mailbox->params_len; i++) {
+		trace_octets(d, "param", mailbox->params[i].name);
+		trace_octets(d, "value", mailbox->params[i].value);
+	}
+}
+
+/* Later questions must not point at what is gone: the domain is the tail of the address. */
+static void check_mailbox(const struct hook_mailbox *mailbox)
+{
+	const char *end = mailbox->address.data + mailbox->address.len;
+
+	if (mailbox->domain.data + mailbox->domain.len != end ||
+	    mailbox->domain.len > mailbox->address.len)
+		abort();
+}
+
+static void trace_question(struct driver *d, const struct hook_request *request)
+{
+	buf_printf(&d->trace, "ask %s", hook_word(request->hook));
+	if (request->context.helo)
+		trace_octets(d, "client", request->context.helo->name);
+	if (request->hook == HOOK_EHLO)
+		trace_octets(d, request->helo->verb, request->helo->name);
+	if (request->hook == HOOK_MAIL || request->hook == HOOK_RCPT)
+		trace_mailbox(d, request->mailbox);
+	if (request->hook == HOOK_RCPT)
+		buf_printf(&d->trace, " index=%u accepted=%u", request->index, request->accepted);
+	if (request->context.mail)
+		trace_octets(d, "from", request->context.mail->address);
+	if (request->hook == HOOK_DATA || request->hook == HOOK_MESSAGE)
+		for (size_t i = 0; i < request->context.recipients_len; i++)
+			trace_octets(d, "to", request->context.recipients[i].address);
+	if (request->hook == HOOK_MESSAGE)
+		buf_printf(&d->trace, " size=%llu", (unsigned long long)smtp_message_size(d->smtp));
+	buf_append_string(&d->trace, "\n");
+}
+
+static void trace_reply(struct driver *d)
+{
+	const struct smtp_reply *reply = smtp_last_reply(d->smtp);
+
+	buf_printf(&d->trace, "%s %d", smtp_verb_word(reply->verb), reply->code);
+	if (reply->status[0])
+		buf_printf(&d->trace, " %s", reply->status);
+	buf_printf(&d->trace, " \"%s\"", reply->text);
+	if (reply->line.len) {
+		buf_append_string(&d->trace, " line=");
+		buf_append(&d->trace, reply->line.data, reply->line.len);
+	}
+	if (reply->helo)
+		trace_octets(d, "helo", reply->helo->name);
+	if (reply->mailbox)
+		trace_octets(d, "mailbox", reply->mailbox->address);
+	if (reply->verb == SMTP_DATA)
+		buf_printf(&d->trace, " recipients=%u", reply->recipients);
+	if (reply->violation)
+		buf_printf(&d->trace, " violation=%s", reply->violation);
+	buf_printf(&d->trace, "%s%s\n", reply->transaction_begun ? " begun" : "",
+		   reply->transaction_ended ? " ended" : "");
+}
+
+/* --- what the engine asks for --- */
+
+static void answer(struct driver *d)
+{
+	struct hook_request request = {0};
+	enum hook hook = smtp_hook(d->smtp);
+	struct verdict verdict = {.kind = VERDICT_ACCEPT};
+
+	smtp_describe(d->smtp, &request);
+	if (request.context.mail)
+		check_mailbox(request.context.mail);
+	for (size_t i = 0; i < request.context.recipients_len; i++)
+		check_mailbox(&request.context.recipients[i]);
+	trace_question(d, &request);
+	d->asked[hook]++;
+	for (size_t i = 0; i < DRIVER_RULES_MAX; i++) {
+		const struct driver_rule *rule = &d->script->rules[i];
+		bool used = rule->verdict.kind != VERDICT_ACCEPT || rule->verdict.code ||
+			    rule->verdict.text || rule->verdict.status[0];
+
+		if (used && rule->hook == hook && (!rule->nth || rule->nth == d->asked[hook])) {
+			verdict = rule->verdict;
+			break;
+		}
+	}
+	smtp_verdict(d->smtp, &verdict);
+}
+
+static void store(struct driver *d)
+{
+	const char *data;
+	size_t len;
+
+	smtp_body(d->smtp, &data, &len);
+	if (!len)
+		abort();
+	buf_append(&d->message, data, len);
+	if (d->script->body_room && d->message.len > d->script->body_room)
+		smtp_body_failed(d->smtp, 452, "4.3.1", "No room");
+}
+
+static void deliver(struct driver *d)
+{
+	const struct driver_script *script = d->script;
+	struct hook_request request = {0};
+
+	smtp_describe(d->smtp, &request);
+	if (!request.context.mail || !request.context.recipients_len ||
+	    !smtp_message_waits(d->smtp) || smtp_message_size(d->smtp) != d->message.len)
+		abort();
+	buf_append(&d->messages, buf_head(&d->message), d->message.len);
+	buf_append_string(&d->messages, "#");
+	buf_append_string(&d->trace, "deliver\n");
+	smtp_delivered(d->smtp, script->delivery_code ? script->delivery_code : 250,
+		       script->delivery_status ? script->delivery_status : "2.0.0",
+		       script->delivery_text ? script->delivery_text : "OK id=T");
+}
+
+static void report(struct driver *d)
+{
+	const struct smtp_reply *reply = smtp_last_reply(d->smtp);
+
+	trace_reply(d);
+	if (reply->transaction_ended)
+		buf_consume(&d->message, d->message.len);
+}
+
+static void drain(struct driver *d)
+{
+	buf_append(&d->output, buf_head(&d->out), d->out.len);
+	buf_consume(&d->out, d->out.len);
+}
+
+static void finish(struct driver *d)
+{
+	if (!d->finished)
+		buf_printf(&d->trace, "finished %s\n",
+			   disconnect_reason_word(smtp_disconnect_reason(d->smtp)));
+	d->finished = true;
+}
+
+/* Steps until the engine waits for input or is done; true when it wants TLS. */
+static bool advance(struct driver *d)
+{
+	for (;;) {
+		enum smtp_step step = smtp_step(d->smtp, &d->in, &d->out);
+
+		drain(d);
+		switch (step) {
+		case SMTP_NEED_INPUT:
+			return false;
+		case SMTP_NEED_VERDICT:
+			answer(d);
+			break;
+		case SMTP_NEED_TLS:
+			return true;
+		case SMTP_GOT_BODY:
+			store(d);
+			break;
+		case SMTP_GOT_REPLY:
+			report(d);
+			break;
+		case SMTP_NEED_DELIVERY:
+			deliver(d);
+			break;
+		case SMTP_FINISHED:
+			finish(d);
+			return false;
+		}
+	}
+}
+
+/* True when the engine wants TLS. */
+static bool feed(struct driver *d, const char *data, size_t len)
+{
+	bool tls = false;
+
+	while (len && !d->finished) {
+		size_t n = len < buf_room(&d->in) ? len : buf_room(&d->in);
+
+		if (!n)
+			abort(); /* a deadlock */
+		buf_append(&d->in, data, n);
+		data += n;
+		len -= n;
+		tls = advance(d);
+	}
+	return tls;
+}
+
+static bool feed_cut(struct driver *d, const char *data, size_t len, size_t cut, size_t piece)
+{
+	bool tls = false;
+
+	if (piece) {
+		for (size_t at = 0; at < len; at += piece)
+			tls = feed(d, data + at, len - at < piece ? len - at : piece);
+		return tls;
+	}
+	if (cut >= len)
+		return feed(d, data, len);
+	feed(d, data, cut);
+	return feed(d, data + cut, len - cut);
+}
+
+void driver_run(struct driver *d, size_t cut, size_t piece)
+{
+	const struct driver_script *script = d->script;
+	bool tls = advance(d);
+
+	if (!tls)
+		tls = feed_cut(d, script->input, script->input_len, cut, piece);
+	if (tls && script->secure) {
+		smtp_tls_started(d->smtp);
+		advance(d);
+		cut = cut >= script->input_len ? cut - script->input_len : SIZE_MAX;
+		feed_cut(d, script->secure, script->secure_len, cut, piece);
+	}
+	if (script->end) {
+		smtp_end(d->smtp, script->end);
+		advance(d);
+	}
+	if (d->in.len > SMTP_LINE_MAX && !d->finished)
+		abort();
+	driver_check_output(&d->output);
+}
+
+void driver_check_output(const struct buf *output)
+{
+	const char *at = output->len ? buf_head(output) : "";
+	const char *end = at + output->len;
+
+	while (at < end) {
+		const char *crlf = memmem(at, (size_t)(end - at), "\r\n", 2);
+
+		if (!crlf || crlf - at > 510 || crlf - at < 4 || (at[3] != ' ' && at[3] != '-'))
+			abort();
+		for (int i = 0; i < 3; i++)
+			if (at[i] < '0' || at[i] > '9')
+				abort();
+		for (; at < crlf; at++)
+			if (*at < ' ' || *at > '~')
+				abort();
+		at = crlf + 2;
+	}
+}
