@@ -131,7 +131,7 @@ static void set_timeout(struct session *s, double seconds)
 
 	if (left < 0.001)
 		left = 0.001;
-	transport_set_timeout(s->transport, seconds && seconds < left ? seconds : left);
+	transport_set_timeout(s->transport, seconds > 0 && seconds < left ? seconds : left);
 }
 
 static void set_input_timeout(struct session *s)
