@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -53,6 +54,18 @@ static double now(void)
 
 /* --- the child's side --- */
 
+/* A connection is a descriptor: the soft limit is often 1024. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
+}
+
 static int child_main(struct master *m, const struct child *child, pid_t master)
 {
 	char name[32], error[256];
@@ -64,6 +77,7 @@ static int child_main(struct master *m, const struct child *child, pid_t master)
 		snprintf(name, sizeof name, "hub");
 	log_setup(m->config->log.level, m->config->log.json, name);
 	ident_seed();
+	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: 452, no dead worker */
 	signal(SIGINT,
@@ -158,7 +172,7 @@ static bool child_ended(struct master *m, struct child *child, int status)
 	if (now() - child->started > LIVED_WELL)
 		child->pause = 0;
 	child->restart_at = now() + child->pause;
-	child->pause = child->pause ? child->pause * 2 : RESTART_FIRST;
+	child->pause = child->pause > 0 ? child->pause * 2 : RESTART_FIRST;
 	if (child->pause > RESTART_MOST)
 		child->pause = RESTART_MOST;
 	return true;
