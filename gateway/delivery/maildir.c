@@ -19,7 +19,7 @@
 #include "delivery/file.h"
 #include "delivery/spool.h"
 
-#define STALE_SECONDS	 (36 * 3600)
+#define STALE_SECONDS (36 * 3600)
 /* A longer host name would not leave room for the rest of the name in delivery_result.ref. The
  * ident keeps cut names apart. */
 #define HOST_MAX 48

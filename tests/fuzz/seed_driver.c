@@ -1,5 +1,5 @@
-/* Runs every file of the folders named on the command line through a fuzz target, each also cut at its
- * first half, so that the corpora are ordinary tests with any compiler. */
+/* Runs every file of the folders named on the command line through a fuzz target, each also cut at
+ * its first half, so that the corpora are ordinary tests with any compiler. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@ static void run_file(const char *path)
 	uint8_t *data;
 	long size;
 
-	if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET)) {
+	if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 ||
+	    fseek(file, 0, SEEK_SET)) {
 		perror(path);
 		exit(1);
 	}
