@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "net/tls_context.h"
 
 struct arguments {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "config_check.h"
 #include "config_lines.h"
@@ -15,27 +16,31 @@
 #include "config_value.h"
 
 /* Room for tens of thousands of domains; without a limit `-c /dev/zero` would eat the machine. */
-#define FILE_MAX (1024u * 1024u)
+#define FILE_MAX  (1024u * 1024u)
+#define READ_SIZE 16384
 
-/* The whole file with a NUL behind it. NULL after a fault; *error is then 0 when it is only too
- * large. */
-static char *read_file(struct config_source *source, size_t *len, int *error)
+/* False after a fault; *error is then why it cannot be read, 0 when it is only too large. */
+static bool read_file(struct config_source *source, struct buf *text, int *error)
 {
 	FILE *in = fopen(source->file, "re");
-	char *data = in ? mem_new(FILE_MAX + 2) : NULL;
+	size_t n = 1, room;
 
-	*len = in ? fread(data, 1, FILE_MAX + 1, in) : 0;
+	while (in && n) {
+		char *space = buf_space(text, READ_SIZE, &room);
+
+		n = fread(space, 1, room, in);
+		buf_added(text, n);
+	}
 	*error = !in || ferror(in) ? errno : 0;
 	if (in)
 		fclose(in);
 	if (*error)
 		config_source_fault(source, "", "cannot be read: %s", strerror(*error));
-	else if (*len > FILE_MAX)
+	else if (text->len > FILE_MAX)
 		config_source_fault(source, "", "is larger than 1M; a configuration never is");
 	else
-		return data;
-	free(data);
-	return NULL;
+		return true;
+	return false;
 }
 
 static void read_one(struct config_source *source, const struct setting *s, const char *path,
@@ -163,6 +168,10 @@ static struct config *load_text(struct config_source *source, const char *data, 
 	struct raw_config *raw = NULL;
 	struct config *config = NULL;
 
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) { /* some editors' byte order mark */
+		data += 3;
+		len -= 3;
+	}
 	if (config_lines_read(source, data, len, &config_schema))
 		raw = config_schema_load(source, data, len);
 	if (!raw)
@@ -179,15 +188,14 @@ struct config *config_load(const char *path, FILE *errors)
 {
 	struct config_source source;
 	struct config *config = NULL;
-	size_t len;
+	struct buf text;
 	int error;
-	char *data;
 
+	buf_init(&text, FILE_MAX + 1);
 	config_source_init(&source, path, errors);
-	data = read_file(&source, &len, &error);
-	if (data)
-		config = load_text(&source, data, len);
-	free(data);
+	if (read_file(&source, &text, &error))
+		config = load_text(&source, buf_head(&text), text.len);
+	buf_fini(&text);
 	config_source_fini(&source);
 	errno = error;
 	return config;

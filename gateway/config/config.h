@@ -1,8 +1,9 @@
 /* config: the operator's YAML file as plain C values.
  *
- *      file --libyaml--> lines of every setting ---.
- *        \---libcyaml--> texts, unknown keys ------+--> values --> cross checks --> struct config
- *                        refused (config_schema)       (config_value)  (config_check)
+ *      file --libyaml--> faults of form, lines of the settings    config_lines
+ *        \---libcyaml--> texts (struct raw_*)                      config_schema
+ *                           `---> values ---> what they mean together
+ *                            config_value       config_check
  *
  * Every setting has a default, a range and a line of help; they stand together in one table
  * (config_settings.h) from which the schema, the reading and `gatepost check --defaults` are made.
@@ -90,8 +91,9 @@ struct config {
 };
 
 /* Reads and checks the file. On any fault it returns NULL after writing to `errors` one line for
- * each fault found, `file:line: setting: what to do` (without the line where the fault is that
- * something is absent). errno is then 0, or why the file could not be read at all. */
+ * each fault found, `file:line: setting: what to do`. Of a setting that is missing, the line is
+ * that of the list entry or mapping that lacks it; at the top there is none. errno is then 0, or
+ * why the file could not be read at all. */
 struct config *config_load(const char *path, FILE *errors);
 /* Frees all of it and sets the pointer to NULL; NULL inside is fine. */
 void config_free(struct config **config);

@@ -5,11 +5,17 @@
 #include <string.h>
 #include <yaml.h>
 
+/* The schema needs five. libyaml takes time in the square of the depth: a file of 1M brackets,
+ * hours. */
+#define DEPTH_MAX 16
+
 struct walk {
 	struct config_source *source;
 	const char *data;
+	size_t len;
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
+	size_t depth;	    /* lists and mappings open after it */
 	bool loadable;
 };
 
@@ -32,14 +38,15 @@ __attribute__((format(printf, 3, 4))) static void form_fault(struct walk *w, con
 }
 
 /* True when a tab stands before the first word of the line, libyaml's least helpful complaint. */
-static bool line_starts_with_tab(const char *data, size_t line)
+static bool line_starts_with_tab(const struct walk *w, size_t line)
 {
-	while (--line) {
-		data = strchr(data, '\n');
-		if (!data++)
-			return false;
-	}
-	return memchr(data, '\t', strspn(data, " \t")) != NULL;
+	const char *at = w->data, *end = w->data + w->len;
+
+	while (at < end && line > 1)
+		line -= *at++ == '\n';
+	while (at < end && *at == ' ')
+		at++;
+	return at < end && *at == '\t';
 }
 
 static void syntax_fault(struct walk *w)
@@ -52,11 +59,11 @@ static void syntax_fault(struct walk *w)
 		config_source_fault_at(w->source, 0, "", "not enough memory to read it");
 	} else if (p->error == YAML_READER_ERROR) {
 		line = 1;
-		for (size_t i = 0; i < p->problem_offset && w->data[i]; i++)
+		for (size_t i = 0; i < p->problem_offset && i < w->len; i++)
 			line += w->data[i] == '\n';
 		config_source_fault_at(w->source, line, "", "not a text file in UTF-8: %s",
 				       p->problem);
-	} else if (line_starts_with_tab(w->data, line)) {
+	} else if (line_starts_with_tab(w, line)) {
 		config_source_fault_at(w->source, line, "",
 				       "not valid YAML: a tab; indent with spaces");
 	} else {
@@ -98,26 +105,29 @@ static bool next(struct walk *w)
 			   "write the value itself, in quotes if it starts so");
 		return false;
 	}
+	if (w->event.type == YAML_SEQUENCE_START_EVENT || w->event.type == YAML_MAPPING_START_EVENT)
+		w->depth++;
+	if (w->event.type == YAML_SEQUENCE_END_EVENT || w->event.type == YAML_MAPPING_END_EVENT)
+		w->depth--;
+	if (w->depth > DEPTH_MAX) {
+		form_fault(w, "", "nested too deeply; no setting needs more than 5 levels");
+		return false;
+	}
 	return true;
 }
 
 /* Goes to the last event of the current value. */
 static bool skip_value(struct walk *w)
 {
-	size_t depth = 0;
+	size_t outside = w->depth;
 
-	for (;;) {
-		yaml_event_type_t type = w->event.type;
-
-		if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT)
-			depth++;
-		if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT)
-			depth--;
-		if (!depth)
-			return true;
+	if (w->event.type == YAML_SCALAR_EVENT)
+		return true;
+	for (outside--; w->depth > outside;) {
 		if (!next(w))
 			return false;
 	}
+	return true;
 }
 
 static bool skip_next_value(struct walk *w)
@@ -312,7 +322,7 @@ static bool walk_file(struct walk *w, const cyaml_schema_value_t *schema)
 bool config_lines_read(struct config_source *source, const char *data, size_t len,
 		       const struct cyaml_schema_value *schema)
 {
-	struct walk w = {.source = source, .data = data, .loadable = true};
+	struct walk w = {.source = source, .data = data, .len = len, .loadable = true};
 	bool loadable;
 
 	if (!yaml_parser_initialize(&w.parser)) {

@@ -40,6 +40,8 @@ enum setting_kind {
 #define NAME_MAX_OCTETS 64
 /* More listeners than this are a generator's mistake; each one costs every worker a socket. */
 #define GROUP_ENTRIES_MAX 256
+/* Each RCPT is compared with all of them. Whoever has more asks a policy. */
+#define DOMAINS_MAX 10000
 /* sun_path without its NUL. */
 #define SOCKET_PATH_MAX 107
 #define RUNTIME_DIR_MAX 90 /* leaves room for the sockets' names in a sockaddr_un */
@@ -66,7 +68,7 @@ enum setting_kind {
 	    "starttls: offered in EHLO; implicit: from the first octet.")                          \
 	ONE(require_tls, BOOL, DEFAULT, "false", 0, 0, "false true",                               \
 	    "530 5.7.0 to mail before STARTTLS.")                                                  \
-	MANY(accept_domains, DOMAINS, OPTIONAL, "[example.org]", 0, 100000, NULL,                  \
+	MANY(accept_domains, DOMAINS, OPTIONAL, "[example.org]", 0, DOMAINS_MAX, NULL,             \
 	     "Domains mail is accepted for; others get 550 5.7.1. Without it: none at all. The "   \
 	     "one entry any: every domain.")                                                       \
 	MANY(policies, POLICIES, OPTIONAL, "[greylist]", 0, GROUP_ENTRIES_MAX, NULL,               \

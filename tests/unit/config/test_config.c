@@ -1,0 +1,332 @@
+/* What good files become: every setting, every default, and the printed defaults read back. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config_file.h"
+#include "config_settings.h"
+
+static const char minimal[] = "user: root\n"
+			      "listeners: [{name: a, address: \"[::1]:0\", delivery: d}]\n"
+			      "deliveries: [{name: d, discard: true}]\n";
+
+static struct config *load_good(const char *text, struct loaded *loaded)
+{
+	config_file_load(text, strlen(text), loaded);
+	assert_string_equal(loaded->faults, "");
+	return loaded->config;
+}
+
+static void assert_texts(const struct config_texts *texts, size_t len, const char *const *items)
+{
+	assert_int_equal(texts->len, len);
+	for (size_t i = 0; i < len; i++)
+		assert_string_equal(texts->items[i], items[i]);
+}
+
+static void check_listeners(const struct config *c)
+{
+	const struct config_listener *mx = &c->listeners[0], *local = &c->listeners[1];
+
+	assert_int_equal(c->listeners_len, 2);
+	assert_string_equal(mx->name, "mx");
+	assert_string_equal(mx->address, "127.0.0.1:2525");
+	assert_int_equal(mx->tls, CONFIG_TLS_STARTTLS);
+	assert_true(mx->require_tls);
+	assert_texts(&mx->accept_domains, 2, (const char *[]){"example.org", "mail.example.net"});
+	assert_false(mx->accept_any);
+	assert_int_equal(mx->policies_len, 2);
+	assert_int_equal(mx->policies[0], 1);
+	assert_int_equal(mx->policies[1], 0);
+	assert_int_equal(mx->delivery, 1);
+	assert_string_equal(local->name, "local");
+	assert_string_equal(local->address, "unix:/run/gp/smtp.sock");
+	assert_int_equal(local->tls, CONFIG_TLS_NONE);
+	assert_false(local->require_tls);
+	assert_int_equal(local->accept_domains.len, 0);
+	assert_true(local->accept_any);
+	assert_int_equal(local->policies_len, 0);
+	assert_int_equal(local->delivery, 0);
+}
+
+static void check_services(const struct config *c)
+{
+	assert_string_equal(c->tls.certificate, "/etc/passwd");
+	assert_string_equal(c->tls.key, "/etc/group");
+	assert_int_equal(c->policies_len, 2);
+	assert_string_equal(c->policies[0].name, "greylist");
+	assert_texts(&c->policies[0].sockets, 2,
+		     (const char *[]){"/run/grey/a.sock", "/run/grey/b.sock"});
+	assert_int_equal(c->policies[0].hooks, 1u << HOOK_RCPT | 1u << HOOK_DATA);
+	assert_true(c->policies[0].timeout == 0.25);
+	assert_int_equal(c->policies[0].on_failure, VERDICT_ACCEPT);
+	assert_string_equal(c->policies[1].name, "scanner");
+	assert_texts(&c->policies[1].sockets, 1, (const char *[]){"/run/scan.sock"});
+	assert_int_equal(c->policies[1].hooks, ~0u);
+	assert_true(c->policies[1].timeout == 3);
+	assert_int_equal(c->policies[1].on_failure, VERDICT_TEMPFAIL);
+	assert_int_equal(c->deliveries_len, 2);
+	assert_string_equal(c->deliveries[0].name, "nowhere");
+	assert_null(c->deliveries[0].maildir);
+	assert_true(c->deliveries[0].discard);
+	assert_string_equal(c->deliveries[1].name, "store");
+	assert_string_equal(c->deliveries[1].maildir, "/var/mail/gp");
+	assert_false(c->deliveries[1].discard);
+}
+
+static void test_every_setting(void **state)
+{
+	struct loaded loaded;
+	const struct config *c = load_good(full_file, &loaded);
+
+	(void)state;
+	assert_string_equal(c->hostname, "mx1.example.org");
+	assert_string_equal(c->runtime_dir, "/run/gp");
+	assert_string_equal(c->spool_dir, "/var/gp-spool");
+	assert_int_equal(c->workers, 3);
+	assert_string_equal(c->user, "root");
+	assert_true(c->drain_timeout == 7);
+	check_listeners(c);
+	check_services(c);
+	assert_int_equal(c->limits.message_size, 50 * 1024 * 1024);
+	assert_int_equal(c->limits.recipients, 101);
+	assert_int_equal(c->limits.connections, 102);
+	assert_int_equal(c->limits.errors, 103);
+	assert_int_equal(c->limits.commands, 104);
+	assert_int_equal(c->limits.messages, 105);
+	assert_true(c->limits.command_timeout == 106);
+	assert_true(c->limits.data_timeout == 107);
+	assert_true(c->limits.session_time == 108);
+	assert_int_equal(c->events.ring, 128 * 1024);
+	assert_int_equal(c->events.subscribers, 9);
+	assert_int_equal(c->log.level, LOG_WARNING_LEVEL);
+	assert_true(c->log.json);
+	config_file_fini(&loaded);
+}
+
+static void check_defaults(const struct config *c)
+{
+	assert_string_equal(c->runtime_dir, "/run/gatepost");
+	assert_string_equal(c->spool_dir, "/var/spool/gatepost");
+	assert_true(c->drain_timeout == 30);
+	assert_int_equal(c->listeners[0].tls, CONFIG_TLS_NONE);
+	assert_false(c->listeners[0].require_tls);
+	assert_int_equal(c->limits.message_size, 25 * 1024 * 1024);
+	assert_int_equal(c->limits.recipients, 1000);
+	assert_int_equal(c->limits.connections, 10000);
+	assert_int_equal(c->limits.errors, 10);
+	assert_int_equal(c->limits.commands, 1000);
+	assert_int_equal(c->limits.messages, 100);
+	assert_true(c->limits.command_timeout == 300);
+	assert_true(c->limits.data_timeout == 600);
+	assert_true(c->limits.session_time == 3600);
+	assert_int_equal(c->events.ring, 64 * 1024 * 1024);
+	assert_int_equal(c->events.subscribers, 64);
+	assert_int_equal(c->log.level, LOG_INFO_LEVEL);
+	assert_false(c->log.json);
+}
+
+static void test_defaults(void **state)
+{
+	struct loaded loaded;
+	const struct config *c = load_good(minimal, &loaded);
+	char host[256] = "";
+	cpu_set_t set;
+
+	(void)state;
+	check_defaults(c);
+	gethostname(host, sizeof host - 1);
+	assert_int_equal(strcasecmp(c->hostname, host), 0);
+	sched_getaffinity(0, sizeof set, &set);
+	assert_int_equal(c->workers, CPU_COUNT(&set));
+	/* Secure by default: nobody said what to accept, so nothing is accepted. */
+	assert_int_equal(c->listeners[0].accept_domains.len, 0);
+	assert_false(c->listeners[0].accept_any);
+	assert_null(c->tls.certificate);
+	assert_null(c->tls.key);
+	assert_int_equal(c->policies_len, 0);
+	config_file_fini(&loaded);
+}
+
+/* The printed text, with the settings behind "#" brought to life when `all`. */
+static char *printed_defaults(bool all)
+{
+	char *text;
+	size_t size, to = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	config_print_defaults(out);
+	fclose(out);
+	for (size_t at = 0; all && at <= size; at++) {
+		if (text[at] == '#' && (!at || text[at - 1] == '\n') && text[at + 1] != '#')
+			at++;
+		text[to++] = text[at];
+		if (text[at] == '#') /* help: the whole line */
+			while (text[at] && text[at] != '\n')
+				text[to++] = text[++at];
+	}
+	return text;
+}
+
+static char *replace_and_free(char *text, const char *find, const char *with)
+{
+	char *out = config_file_replace(text, find, with);
+
+	free(text);
+	return out;
+}
+
+static void test_printed_defaults_load(void **state)
+{
+	char *text = printed_defaults(false);
+	struct loaded loaded;
+
+	(void)state;
+	text = replace_and_free(text, "#user: gatepost", "user: root");
+	text = replace_and_free(text, "#    maildir: ", "    maildir: ");
+	check_defaults(load_good(text, &loaded));
+	free(text);
+	config_file_fini(&loaded);
+}
+
+static void test_printed_defaults_load_whole(void **state)
+{
+	char *text = printed_defaults(true);
+	struct loaded loaded;
+	const struct config *c;
+
+	(void)state;
+	text = replace_and_free(text, "user: gatepost", "user: root");
+	text = replace_and_free(text, "/etc/gatepost/tls/mx1.pem", "/etc/passwd");
+	text = replace_and_free(text, "/etc/gatepost/tls/mx1.key", "/etc/group");
+	c = load_good(text, &loaded);
+	check_defaults(c);
+	assert_string_equal(c->hostname, "mx1.example.org");
+	assert_texts(&c->listeners[0].accept_domains, 1, (const char *[]){"example.org"});
+	assert_int_equal(c->listeners[0].policies_len, 1);
+	assert_string_equal(c->policies[0].name, "greylist");
+	assert_string_equal(c->deliveries[0].maildir, "/var/mail/gatepost");
+	free(text);
+	config_file_fini(&loaded);
+}
+
+static void test_printed_defaults_are_complete(void **state)
+{
+	char *text = printed_defaults(false), line[256];
+
+	(void)state;
+	for (size_t i = 0; i < SETTINGS_MAX; i++) {
+		for (size_t j = 0; j < setting_groups[i].len; j++) {
+			const struct setting *s = &setting_groups[i].settings[j];
+
+			snprintf(line, sizeof line, "%s: %s\n", s->key, s->text);
+			if (!strstr(text, line) || !strstr(text, s->help))
+				fail_msg("%s is not printed", s->key);
+		}
+	}
+	free(text);
+}
+
+static void assert_faults(const char *text, const char *faults)
+{
+	struct loaded loaded;
+
+	config_file_load(text, strlen(text), &loaded);
+	assert_string_equal(loaded.faults, faults);
+	config_file_fini(&loaded);
+}
+
+static void test_parts_that_must_be_there(void **state)
+{
+	(void)state;
+	assert_faults("user: root\n", ": listeners: missing; there must be at least one\n"
+				      ": deliveries: missing; there must be at least one\n");
+	assert_faults("user: root\nlisteners: []\ndeliveries: []\n",
+		      ":2: listeners: needs at least 1 entry\n"
+		      ":3: deliveries: needs at least 1 entry\n");
+	assert_faults("", ": is empty; `gatepost check --defaults` prints what it can hold\n");
+	assert_faults("# nothing\n",
+		      ": is empty; `gatepost check --defaults` prints what it can hold\n");
+	assert_faults("---\n...\n", ":2: must hold settings, one `key: value` a line\n");
+	assert_faults("- a\n", ":1: must hold settings, one `key: value` a line\n");
+}
+
+static void test_equal_ports_chosen_by_the_system(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	load_good("user: root\n"
+		  "listeners: [{name: a, address: \"127.0.0.1:0\", delivery: d},\n"
+		  "            {name: b, address: \"127.0.0.1:0\", delivery: d}]\n"
+		  "deliveries: [{name: d, discard: true}]\n",
+		  &loaded);
+	config_file_fini(&loaded);
+}
+
+/* As root the account must be there; without privileges there is none to change to, so it is not
+ * read. */
+static void test_account(void **state)
+{
+	char *text = config_file_replace(minimal, "root", "gp-nobody-here");
+	char *path = config_file_write(text, strlen(text));
+	struct loaded loaded;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() == 0) {
+		config_file_load_path(path, &loaded);
+		assert_string_equal(loaded.faults,
+				    ":1: user: there is no account \"gp-nobody-here\"; "
+				    "create it or name another\n");
+		config_file_fini(&loaded);
+		assert_int_equal(chown(path, 65534, 65534), 0);
+	}
+	child = fork();
+	if (!child) {
+		if (geteuid() == 0 && setuid(65534) != 0)
+			_exit(2);
+		_exit(config_load(path, stderr) ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	unlink(path);
+	free(path);
+	free(text);
+}
+
+static void test_free_nothing(void **state)
+{
+	struct config *none = NULL;
+
+	(void)state;
+	config_free(&none);
+	assert_null(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_setting),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_printed_defaults_load),
+		cmocka_unit_test(test_printed_defaults_load_whole),
+		cmocka_unit_test(test_printed_defaults_are_complete),
+		cmocka_unit_test(test_parts_that_must_be_there),
+		cmocka_unit_test(test_equal_ports_chosen_by_the_system),
+		cmocka_unit_test(test_account),
+		cmocka_unit_test(test_free_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
