@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /* A configuration with every part in it; line numbers stand beside its lines. */
 extern const char full_file[];

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "config_file.h"
-#include "config_settings.h"
+#include "config/config_settings.h"
 
 static const char minimal[] = "user: root\n"
 			      "listeners: [{name: a, address: \"[::1]:0\", delivery: d}]\n"

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "config_settings.h"
-#include "config_value.h"
+#include "config/config_settings.h"
+#include "config/config_value.h"
 
 static char *read_page(const char *name)
 {
