@@ -168,8 +168,8 @@ void event_bus_free(struct event_bus **bus)
 		return;
 	if (old->up) {
 		line_link_flush(old->link);
-		if (tell_lost(old, 0))
-			line_link_flush(old->link);
+		tell_lost(old, 0);
+		line_link_flush(old->link);
 	}
 	ev_timer_stop(old->loop, &old->redial);
 	line_link_free(&old->link);

@@ -2,8 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/list.h"
 #include "base/log.h"
@@ -19,6 +17,7 @@
 
 /* Nothing is ever sent to a worker. */
 #define WORKER_OUT_MAX 4096
+#define REFUSAL_MAX    4096
 
 /* At the end: turns of the loop for what the workers have sent. Without it, a worker that does not
  * end would keep the hub from ending. A turn without news can be one that read the middle of a long
@@ -114,18 +113,25 @@ static void on_subscriber_closed(void *arg, struct subscriber *s)
 	subscriber_free(&s);
 }
 
+static void on_refused(void *arg, enum line_link_event event)
+{
+	(void)arg;
+	(void)event;
+}
+
 /* No subscriber object for it: refusing must cost less than being refused. */
 static void refuse(struct event_hub *hub, int fd)
 {
 	struct json_out *out = &hub->scratch;
+	struct line_link *link = line_link_new(hub->loop, fd, REFUSAL_MAX, on_refused, NULL);
 
 	log_warning("a subscriber was refused: there are %u", hub->subscribers_len);
 	json_out_clear(out);
 	handshake_error(out, true, 0, "too_many", "there are as many subscribers as allowed");
 	/* A new socket has room for it; the peer that still misses it sees the end. */
-	if (send(fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_debug("the refusal did not reach the subscriber");
-	close(fd);
+	line_link_send(link, out->data, out->len);
+	line_link_flush(link);
+	line_link_free(&link);
 }
 
 static void on_subscriber(void *arg, int fd, const struct address *peer,
@@ -187,8 +193,9 @@ void event_hub_publish(struct event_hub *hub, const struct event *event)
 	advance_subscribers(hub);
 }
 
-/* Also accepts a worker that came and went while the hub was busy. */
-static void read_workers_out(struct event_hub *hub)
+/* Also accepts a worker that came and went while the hub was busy, and writes to subscribers as
+ * ever. */
+static void run_last_turns(struct event_hub *hub)
 {
 	int quiet = 0;
 
@@ -207,13 +214,11 @@ void event_hub_free(struct event_hub **hub)
 	if (!old)
 		return;
 	listener_free(&old->subscriber_listener);
-	read_workers_out(old);
+	run_last_turns(old);
 	listener_free(&old->worker_listener);
 	list_each(at, after, &old->workers) free_worker(list_of(at, struct worker, link));
-	for (unsigned i = 0; i < old->subscribers_len; i++) {
-		subscriber_flush(old->subscribers[i]);
+	for (unsigned i = 0; i < old->subscribers_len; i++)
 		subscriber_free(&old->subscribers[i]);
-	}
 	free(old->subscribers);
 	ring_free(&old->ring);
 	json_out_fini(&old->scratch);

@@ -125,11 +125,11 @@ static const char *find_start(struct subscriber *s, const struct handshake_subsc
 	if (subscribe->from == HANDSHAKE_OLDEST ||
 	    (subscribe->from == HANDSHAKE_AFTER && !same_epoch))
 		after = 0;
-	/* A seq of this epoch that is yet to come was not learned here; there is nothing to replay
-	 * and nothing that could be called lost. So it starts now, and `subscribed` shows where
-	 * that is. */
-	else if (subscribe->from == HANDSHAKE_NOW || after > ring_head(ring))
+	else if (subscribe->from == HANDSHAKE_NOW)
 		after = ring_head(ring);
+	/* A seq of this epoch that is yet to come was not learned here. There is nothing to replay
+	 * and nothing that could be called lost: ring_seek() makes "now" of it, and `subscribed`
+	 * shows where that is. */
 	*replaying = ring_seek(ring, after + 1, &s->cursor);
 	if (subscribe->from != HANDSHAKE_AFTER)
 		return NULL;
@@ -263,19 +263,6 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 			       ring_oldest(source->ring));
 	send_scratch(s);
 	return s;
-}
-
-void subscriber_flush(struct subscriber *s)
-{
-	uint64_t seq;
-
-	do {
-		seq = s->cursor.seq;
-		line_link_flush(s->link);
-		if (!s->live || line_link_pending(s->link))
-			return;
-		resume(s);
-	} while (s->cursor.seq != seq);
 }
 
 void subscriber_free(struct subscriber **s)

@@ -32,8 +32,6 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 				  void (*on_closed)(void *arg, struct subscriber *s), void *arg);
 /* There is something new in the ring. Costs nothing when the subscriber cannot take it now. */
 void subscriber_advance(struct subscriber *s);
-/* Gives the kernel what it takes at once, as far as the ring has it. Before the end. */
-void subscriber_flush(struct subscriber *s);
 /* Closes now, frees after the loop turn. */
 void subscriber_free(struct subscriber **s);
 
