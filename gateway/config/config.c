@@ -83,7 +83,7 @@ static void read_many(struct config_source *source, const struct setting *s, con
 		copies->len = texts->len;
 	}
 	for (size_t i = 0; i < texts->len; i++) {
-		snprintf(entry, sizeof entry, "%s[%zu]", path, i);
+		snprintf(entry, sizeof entry, "%.200s[%zu]", path, i);
 		read_one(source, s, entry, texts->items[i],
 			 s->kind == KIND_HOOKS ? to : (void *)&copies->items[i]);
 	}

@@ -82,7 +82,7 @@ static void resolve_policies(struct config_source *source, const char *listener,
 
 		for (size_t j = 0; j < i; j++)
 			repeated |= strcmp(names->items[i], names->items[j]) == 0;
-		snprintf(path, sizeof path, "%s.policies[%zu]", listener, i);
+		snprintf(path, sizeof path, "%.200s.policies[%zu]", listener, i);
 		if (repeated)
 			config_source_fault(source, path, "named twice; remove one");
 		else
@@ -102,7 +102,7 @@ static void resolve_any(struct config_source *source, const char *listener,
 		if (!domains->items[i] || strcmp(domains->items[i], "any") != 0)
 			continue;
 		if (domains->len > 1) {
-			snprintf(path, sizeof path, "%s.accept_domains[%zu]", listener, i);
+			snprintf(path, sizeof path, "%.200s.accept_domains[%zu]", listener, i);
 			config_source_fault(source, path,
 					    "any stands alone; remove it or the other entries");
 			return;
@@ -128,13 +128,13 @@ static void check_tls(struct config_source *source, const char *listener,
 	char path[CONFIG_PATH_SIZE];
 
 	if (l->tls != CONFIG_TLS_NONE && !raw->tls.certificates_count) {
-		snprintf(path, sizeof path, "%s.tls", listener);
+		snprintf(path, sizeof path, "%.200s.tls", listener);
 		config_source_fault(
 			source, path,
 			"needs a certificate and its key; set them in tls.certificates");
 	}
 	if (l->require_tls && is_word(from->tls, "none", true)) {
-		snprintf(path, sizeof path, "%s.require_tls", listener);
+		snprintf(path, sizeof path, "%.200s.require_tls", listener);
 		config_source_fault(
 			source, path,
 			"no client could ever send mail: set tls to starttls or implicit");
