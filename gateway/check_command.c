@@ -8,7 +8,7 @@
 #include <sysexits.h>
 
 #include "config/config.h"
-#include "net/tls_context.h"
+#include "config/config_tls.h"
 
 struct arguments {
 	const char *file;
@@ -57,20 +57,17 @@ static const struct argp argp = {
 	       "written. "
 	       "Run it as the account that starts gatepost, for it must read the same keys."};
 
-/* config_load() saw that certificate and key can be read; this sees that they fit. */
+/* config_load() saw that the files can be read; this sees that they fit. */
 static bool tls_is_usable(const char *file, const struct config *config)
 {
+	struct tls_context *contexts[CONFIG_TLS_CONTEXTS_MAX];
 	char error[512];
-	struct tls_context *context;
 
-	if (!config->tls.certificate)
-		return true;
-	context = tls_context_new(config->tls.certificate, config->tls.key, error, sizeof error);
-	if (!context) {
-		fprintf(stderr, "%s: tls.certificates[0]: %s\n", file, error);
+	if (!config_tls_open(config, contexts, error, sizeof error)) {
+		fprintf(stderr, "%s: tls: %s\n", file, error);
 		return false;
 	}
-	tls_context_free(&context);
+	config_tls_close(contexts);
 	return true;
 }
 

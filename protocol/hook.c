@@ -16,7 +16,8 @@ static const char *const body_mode_words[] = {
 	[HOOK_BODY_PATH] = "path",
 };
 
-static const char *const facts[] = {"client", "listener", "helo", "tls", "mail", "recipients"};
+static const char *const facts[] = {"client", "listener", "helo",      "tls",
+				    "auth",   "mail",	  "recipients"};
 
 static const char *const disconnect_words[] = {
 #define DISCONNECT(name, word, meaning) [DISCONNECT_##name] = word,

@@ -45,24 +45,56 @@ struct hook_endpoint {
 };
 
 struct hook_helo {
-	const char *verb; /* "EHLO" or "HELO" */
+	const char *verb; /* "EHLO", "HELO" or "LHLO" */
 	struct octets name;
+};
+
+/* Credentials as decoded. `authzid` is absent unless the client has named whom to act as;
+ * `password` and `token` are absent unless the mechanism has them. As a fact of the context:
+ * mechanism and user only. */
+struct hook_auth {
+	const char *mechanism; /* "PLAIN" */
+	struct octets authzid, user, password, token;
+};
+
+/* The client's certificate. Texts are ours: printable, one line. */
+struct hook_tls_peer {
+	bool verified; /* it leads to a CA that the operator trusts */
+	const char *subject, *issuer;
+	const char *fingerprint; /* SHA-256, hexadecimal */
 };
 
 struct hook_tls {
 	const char *version; /* "TLSv1.3" */
 	const char *cipher;
 	int bits;
-	struct octets sni; /* absent when the client named no server */
+	struct octets sni;		  /* absent when the client named no server */
+	const struct hook_tls_peer *peer; /* NULL when the client showed no certificate */
+};
+
+/* The load balancer that the client came through, and what its PROXY header said besides the
+ * addresses. */
+struct hook_proxy {
+	struct hook_endpoint endpoint;
+	struct octets authority; /* the server name that the client asked for; absent or text */
+	struct octets alpn;	 /* absent or text */
+	bool tls;		 /* the client spoke TLS to the balancer: the next four */
+	bool verified;		 /* and its certificate was verified */
+	struct octets version, cipher, common_name; /* absent or text */
+	struct octets unique_id;		    /* absent or any octets */
 };
 
 /* What is known so far; a NULL pointer is a fact not known yet. */
 struct hook_context {
 	struct hook_endpoint client;
+	const char *client_name;	/* by the DNS; NULL when there is none, or nobody looked */
+	bool client_name_verified;	/* the name leads back to the address */
+	const struct hook_proxy *proxy; /* NULL when it came by none */
 	const char *listener_name;
 	struct hook_endpoint listener;
 	const struct hook_helo *helo;
 	const struct hook_tls *tls;
+	const struct hook_auth *auth; /* who has logged in */
 	const struct hook_mailbox *mail;
 	const struct hook_mailbox *recipients; /* encoded at data and message only */
 	size_t recipients_len;
@@ -94,6 +126,7 @@ struct hook_request {
 	struct hook_context context;
 	/* the arguments of the hook */
 	const struct hook_helo *helo;	    /* ehlo */
+	const struct hook_auth *auth;	    /* auth */
 	const struct hook_mailbox *mailbox; /* mail, rcpt */
 	unsigned index;		      /* rcpt: which RCPT of the transaction this is, from 1 */
 	unsigned accepted;	      /* rcpt: recipients accepted so far; data: all of them */

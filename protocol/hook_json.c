@@ -84,6 +84,29 @@ static void put_helo(struct json_out *out, const struct hook_helo *helo)
 	put_octets(out, "name", helo->name);
 }
 
+static void put_auth(struct json_out *out, const struct hook_auth *auth)
+{
+	put_text(out, "\"mechanism\":", auth->mechanism);
+	json_out_raw(out, ",");
+	put_octets(out, "user", auth->user);
+}
+
+static void put_credential(struct json_out *out, const char *name, struct octets value)
+{
+	if (!value.data)
+		return;
+	json_out_raw(out, ",");
+	json_out_octets(out, name, value);
+}
+
+static void put_credentials(struct json_out *out, const struct hook_auth *auth)
+{
+	put_auth(out, auth);
+	put_credential(out, "authzid", auth->authzid);
+	put_credential(out, "password", auth->password);
+	put_credential(out, "token", auth->token);
+}
+
 static void put_body(struct json_out *out, const struct hook_message *message,
 		     enum hook_body_mode mode)
 {
@@ -126,6 +149,9 @@ static void put_args(struct json_out *out, const struct hook_request *request,
 	switch (request->hook) {
 	case HOOK_EHLO:
 		put_helo(out, request->helo);
+		break;
+	case HOOK_AUTH:
+		put_credentials(out, request->auth);
 		break;
 	case HOOK_MAIL:
 		put_mailbox(out, request->mailbox);
@@ -175,7 +201,60 @@ static void put_tls(struct json_out *out, const struct hook_tls *tls)
 		json_out_raw(out, ",");
 		json_out_octets(out, "sni", tls->sni);
 	}
+	if (tls->peer) {
+		json_out_raw(out, tls->peer->verified ? ",\"peer\":{\"verified\":true"
+						      : ",\"peer\":{\"verified\":false");
+		put_text(out, ",\"subject\":", tls->peer->subject);
+		put_text(out, ",\"issuer\":", tls->peer->issuer);
+		put_text(out, ",\"fingerprint\":", tls->peer->fingerprint);
+		json_out_raw(out, "}");
+	}
 	json_out_raw(out, "}");
+}
+
+static void put_text_octets(struct json_out *out, const char *name, struct octets value)
+{
+	if (!value.data)
+		return;
+	json_out_raw(out, ",");
+	json_out_octets(out, name, value);
+}
+
+static void put_proxy(struct json_out *out, const struct hook_proxy *proxy)
+{
+	json_out_raw(out, "\"proxy\":{\"tls\":");
+	json_out_raw(out, proxy->tls ? "true" : "false");
+	put_endpoint(out, ",", &proxy->endpoint);
+	put_text_octets(out, "authority", proxy->authority);
+	put_text_octets(out, "alpn", proxy->alpn);
+	put_text_octets(out, "version", proxy->version);
+	put_text_octets(out, "cipher", proxy->cipher);
+	put_text_octets(out, "common_name", proxy->common_name);
+	if (proxy->tls)
+		json_out_raw(out, proxy->verified ? ",\"verified\":true" : ",\"verified\":false");
+	if (proxy->unique_id.data) {
+		json_out_raw(out, ",\"unique_id_b64\":");
+		json_out_base64(out, proxy->unique_id.data, proxy->unique_id.len);
+	}
+	json_out_raw(out, "}");
+}
+
+static void put_client(struct json_out *out, const struct hook_context *context)
+{
+	const char *comma = context->client.ip ? "," : "";
+
+	put_endpoint(out, "", &context->client);
+	if (context->client_name) {
+		json_out_raw(out, comma);
+		put_text(out, "\"name\":", context->client_name);
+		json_out_raw(out, context->client_name_verified ? ",\"name_verified\":true"
+								: ",\"name_verified\":false");
+		comma = ",";
+	}
+	if (context->proxy) {
+		json_out_raw(out, comma);
+		put_proxy(out, context->proxy);
+	}
 }
 
 static void put_recipients(struct json_out *out, const struct hook_context *context)
@@ -192,7 +271,7 @@ static void put_recipients(struct json_out *out, const struct hook_context *cont
 static void put_context(struct json_out *out, const struct hook_context *context, enum hook hook)
 {
 	json_out_raw(out, ",\"context\":{\"client\":{");
-	put_endpoint(out, "", &context->client);
+	put_client(out, context);
 	put_text(out, "},\"listener\":{\"name\":", context->listener_name);
 	put_endpoint(out, ",", &context->listener);
 	json_out_raw(out, "}");
@@ -203,6 +282,11 @@ static void put_context(struct json_out *out, const struct hook_context *context
 	}
 	if (context->tls)
 		put_tls(out, context->tls);
+	if (context->auth) {
+		json_out_raw(out, ",\"auth\":{");
+		put_auth(out, context->auth);
+		json_out_raw(out, "}");
+	}
 	if (context->mail) {
 		json_out_raw(out, ",\"mail\":{");
 		put_mailbox(out, context->mail);

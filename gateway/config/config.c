@@ -66,26 +66,44 @@ static void read_one(struct config_source *source, const struct setting *s, cons
 	}
 }
 
+/* Room for the entries of a list. Returns the place of the first one; *stride is the way to the
+ * next, 0 where each adds its bit to the same mask. */
+static char *make_room(const struct setting *s, size_t len, void *to, size_t *stride)
+{
+	struct config_blocks *blocks = to;
+	struct config_texts *texts = to;
+
+	if (s->kind == KIND_HOOKS) {
+		*stride = 0;
+		*(unsigned *)to = len ? 0 : ~0u;
+		return to;
+	}
+	if (s->kind == KIND_BLOCKS) {
+		*stride = sizeof *blocks->items;
+		blocks->items = mem_new(len * *stride);
+		blocks->len = len;
+		return (char *)blocks->items;
+	}
+	*stride = sizeof *texts->items;
+	texts->items = mem_new(len * *stride);
+	texts->len = len;
+	return (char *)texts->items;
+}
+
 static void read_many(struct config_source *source, const struct setting *s, const char *path,
 		      const struct config_texts *texts, void *to)
 {
-	struct config_texts *copies = to;
-	char entry[CONFIG_PATH_SIZE];
+	char entry[CONFIG_PATH_SIZE], *first;
+	size_t stride;
 
 	if (s->kind == KIND_POLICIES)
 		return;
 	if (!texts->len && s->need == NEED_REQUIRED)
 		read_one(source, s, path, NULL, to);
-	if (s->kind == KIND_HOOKS) {
-		*(unsigned *)to = texts->len ? 0 : ~0u;
-	} else {
-		copies->items = mem_new(texts->len * sizeof *copies->items);
-		copies->len = texts->len;
-	}
+	first = make_room(s, texts->len, to, &stride);
 	for (size_t i = 0; i < texts->len; i++) {
 		snprintf(entry, sizeof entry, "%.200s[%zu]", path, i);
-		read_one(source, s, entry, texts->items[i],
-			 s->kind == KIND_HOOKS ? to : (void *)&copies->items[i]);
+		read_one(source, s, entry, texts->items[i], first + i * stride);
 	}
 }
 
@@ -116,7 +134,8 @@ static void *read_groups(struct config_source *source, enum setting_place place,
 	char *values = mem_new(len * value_size), path[CONFIG_PATH_SIZE];
 
 	for (size_t i = 0; i < len; i++) {
-		snprintf(path, sizeof path, "%s[%zu]", group->key, i);
+		snprintf(path, sizeof path, "%s%s%s[%zu]", group->key, group->inner ? "." : "",
+			 group->inner ? group->inner : "", i);
 		read_group(source, group, path, (const char *)raw + i * raw_size,
 			   values + i * value_size);
 	}
@@ -146,9 +165,11 @@ static struct config *read_values(struct config_source *source, const struct raw
 	config->listeners =
 		read_groups(source, SETTINGS_LISTENER, raw->listeners, sizeof *raw->listeners,
 			    sizeof *config->listeners, raw->listeners_count);
-	if (raw->tls.certificates_count)
-		read_group(source, &setting_groups[SETTINGS_CERTIFICATE], "tls.certificates[0]",
-			   raw->tls.certificates, config);
+	config->tls.certificates_len = raw->tls.certificates_count;
+	config->tls.certificates = read_groups(
+		source, SETTINGS_CERTIFICATE, raw->tls.certificates, sizeof *raw->tls.certificates,
+		sizeof *config->tls.certificates, raw->tls.certificates_count);
+	read_group(source, &setting_groups[SETTINGS_TLS], "tls", &raw->tls, config);
 	config->policies_len = raw->policies_count;
 	config->policies =
 		read_groups(source, SETTINGS_POLICY, raw->policies, sizeof *raw->policies,
@@ -158,6 +179,7 @@ static struct config *read_values(struct config_source *source, const struct raw
 		read_groups(source, SETTINGS_DELIVERY, raw->deliveries, sizeof *raw->deliveries,
 			    sizeof *config->deliveries, raw->deliveries_count);
 	read_group(source, &setting_groups[SETTINGS_LIMITS], "limits", &raw->limits, config);
+	read_group(source, &setting_groups[SETTINGS_RESOLVER], "resolver", &raw->resolver, config);
 	read_group(source, &setting_groups[SETTINGS_EVENTS], "events", &raw->events, config);
 	read_group(source, &setting_groups[SETTINGS_LOG], "log", &raw->log, config);
 	return config;
@@ -219,16 +241,20 @@ void config_free(struct config **config)
 		free_group(SETTINGS_LISTENER, &c->listeners[i]);
 		free(c->listeners[i].policies);
 	}
+	for (size_t i = 0; i < c->tls.certificates_len; i++)
+		free_group(SETTINGS_CERTIFICATE, &c->tls.certificates[i]);
 	for (size_t i = 0; i < c->policies_len; i++)
 		free_group(SETTINGS_POLICY, &c->policies[i]);
 	for (size_t i = 0; i < c->deliveries_len; i++)
 		free_group(SETTINGS_DELIVERY, &c->deliveries[i]);
 	free(c->listeners);
+	free(c->tls.certificates);
 	free(c->policies);
 	free(c->deliveries);
 	free_group(SETTINGS_GATEWAY, c);
-	free_group(SETTINGS_CERTIFICATE, c);
+	free_group(SETTINGS_TLS, c);
 	free_group(SETTINGS_LIMITS, c);
+	free_group(SETTINGS_RESOLVER, c);
 	free_group(SETTINGS_EVENTS, c);
 	free_group(SETTINGS_LOG, c);
 	free(c);

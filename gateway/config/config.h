@@ -18,13 +18,24 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "net/address_block.h"
+#include "net/tls_context.h"
 #include "protocol/verdict.h"
 
 enum config_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+enum config_protocol { CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP };
+enum config_bare_newline { CONFIG_BARE_NEWLINE_REJECT, CONFIG_BARE_NEWLINE_ACCEPT };
 
 /* Texts in the order they stand in the file. */
 struct config_texts {
 	char **items;
+	size_t len;
+};
+
+/* As address_blocks_have() takes them. */
+struct config_blocks {
+	struct address_block *items;
 	size_t len;
 };
 
@@ -33,6 +44,14 @@ struct config_listener {
 	char *address; /* address_parse() takes it */
 	enum config_tls tls;
 	bool require_tls;
+	enum tls_client_certificates client_certificates;
+	bool auth;
+	/* Empty on a Unix socket, whose peer is in no block. proxy_protocol is compared with the
+	 * peer, the others with the client it speaks for; they never hold everybody. */
+	struct config_blocks proxy_protocol, xclient, relay_clients;
+	bool resolve_names;
+	enum config_protocol protocol;
+	enum config_bare_newline bare_newline;
 	/* Domains mail is accepted for, in lower case. None and not accept_any: no recipient at
 	 * all, so a listener whose operator forgot the list is closed, never an open relay. */
 	struct config_texts accept_domains;
@@ -40,6 +59,10 @@ struct config_listener {
 	size_t *policies; /* places in config.policies, in the order they are asked */
 	size_t policies_len;
 	size_t delivery; /* place in config.deliveries */
+};
+
+struct config_certificate {
+	char *certificate, *key;
 };
 
 struct config_policy {
@@ -59,8 +82,9 @@ struct config_delivery {
 
 struct config_limits {
 	uint64_t message_size;
-	unsigned recipients, connections, errors, commands, messages;
-	double command_timeout, data_timeout, session_time; /* seconds */
+	unsigned recipients, connections, connections_per_client, errors, commands, messages;
+	double banner_wait, command_timeout, data_timeout, session_time; /* seconds; 0: no wait */
+	uint64_t data_rate; /* octets a second; 0: none */
 };
 
 struct config {
@@ -73,13 +97,20 @@ struct config {
 	struct config_listener *listeners;
 	size_t listeners_len;
 	struct {
-		char *certificate, *key; /* both or, when no listener speaks TLS, neither */
+		struct config_certificate *certificates; /* none: no listener speaks TLS */
+		size_t certificates_len;
+		char *client_ca; /* NULL: none */
+		enum config_tls_version min_version;
 	} tls;
 	struct config_policy *policies;
 	size_t policies_len;
 	struct config_delivery *deliveries;
 	size_t deliveries_len;
 	struct config_limits limits;
+	struct {
+		struct config_texts servers; /* address_parse() takes each; none: the system's */
+		double timeout;		     /* seconds */
+	} resolver;
 	struct {
 		uint64_t ring; /* octets */
 		unsigned subscribers;

@@ -121,24 +121,77 @@ static bool is_word(const char *raw, const char *word, bool by_default)
 	return raw ? strcmp(raw, word) == 0 : by_default;
 }
 
+static void member_fault(struct config_source *source, const char *listener, const char *member,
+			 const char *what)
+{
+	char path[CONFIG_PATH_SIZE];
+
+	snprintf(path, sizeof path, "%.180s.%.64s", listener, member);
+	config_source_fault(source, path, "%s", what);
+}
+
 static void check_tls(struct config_source *source, const char *listener,
 		      const struct raw_config *raw, const struct raw_listener *from,
 		      const struct config_listener *l)
 {
-	char path[CONFIG_PATH_SIZE];
+	bool none = is_word(from->tls, "none", true);
 
-	if (l->tls != CONFIG_TLS_NONE && !raw->tls.certificates_count) {
-		snprintf(path, sizeof path, "%.200s.tls", listener);
-		config_source_fault(
-			source, path,
-			"needs a certificate and its key; set them in tls.certificates");
+	if (l->tls != CONFIG_TLS_NONE && !raw->tls.certificates_count)
+		member_fault(source, listener, "tls",
+			     "needs a certificate and its key; set them in tls.certificates");
+	if (l->require_tls && none)
+		member_fault(source, listener, "require_tls",
+			     "no client could ever send mail: set tls to starttls or implicit");
+	if (l->client_certificates != TLS_CLIENT_CERTIFICATES_NONE && none)
+		member_fault(source, listener, "client_certificates",
+			     "no client could ever show one: set tls to starttls or implicit");
+	if (l->client_certificates == TLS_CLIENT_CERTIFICATES_REQUIRE && !raw->tls.client_ca)
+		member_fault(source, listener, "client_certificates",
+			     "none would ever verify: set tls.client_ca");
+	if (l->auth && none)
+		member_fault(source, listener, "auth",
+			     "never offered in clear: set tls to starttls or implicit");
+}
+
+/* A block of every address. */
+static void check_bounded(struct config_source *source, const char *listener, const char *member,
+			  const struct config_blocks *blocks, const char *what)
+{
+	char entry[64];
+
+	for (size_t i = 0; i < blocks->len; i++) {
+		if (!blocks->items[i].length || blocks->items[i].bits)
+			continue;
+		snprintf(entry, sizeof entry, "%s[%zu]", member, i);
+		member_fault(source, listener, entry, what);
 	}
-	if (l->require_tls && is_word(from->tls, "none", true)) {
-		snprintf(path, sizeof path, "%.200s.require_tls", listener);
-		config_source_fault(
-			source, path,
-			"no client could ever send mail: set tls to starttls or implicit");
+}
+
+static void check_peers(struct config_source *source, const char *listener,
+			const struct config_listener *l)
+{
+	const struct {
+		const char *key;
+		const struct config_blocks *blocks;
+	} lists[] = {{"proxy_protocol", &l->proxy_protocol},
+		     {"xclient", &l->xclient},
+		     {"relay_clients", &l->relay_clients}};
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		if (lists[i].blocks->len && l->address && strncmp(l->address, "unix:", 5) == 0)
+			member_fault(source, listener, lists[i].key,
+				     "has no effect on a Unix socket, whose peers have no IP "
+				     "address; remove it");
 	}
+	check_bounded(source, listener, "relay_clients", &l->relay_clients,
+		      "is everybody: an open relay; name your own clients");
+	/* Who may say for whom he speaks may say LOGIN, or an address of relay_clients. */
+	check_bounded(source, listener, "xclient", &l->xclient,
+		      "is everybody, and anybody could claim to be anybody; name your own peers");
+	if (l->relay_clients.len)
+		check_bounded(source, listener, "proxy_protocol", &l->proxy_protocol,
+			      "is everybody, and anybody could claim to be one of relay_clients: "
+			      "an open relay; name your load balancers");
 }
 
 /* With SO_REUSEPORT the kernel would bind both and deal the clients out between them. */
@@ -223,6 +276,7 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 
 		snprintf(path, sizeof path, "listeners[%zu]", i);
 		check_tls(source, path, raw, from, l);
+		check_peers(source, path, l);
 		resolve_any(source, path, l);
 		resolve_policies(source, path, &policies, &from->policies, l);
 		snprintf(delivery, sizeof delivery, "listeners[%zu].delivery", i);

@@ -1,4 +1,7 @@
 #include "config.h"
+
+#include <string.h>
+
 #include "config_settings.h"
 #include "config_value.h"
 
@@ -22,13 +25,15 @@ static void print_setting(FILE *out, const struct setting_group *group, const st
 	fprintf(out, "%s%s%s: %s\n\n", shown ? "" : "#", lead, s->key, s->text);
 }
 
-static void print_group(FILE *out, const struct setting_group *group)
+/* `continued`: the group before was of the same mapping. */
+static void print_group(FILE *out, const struct setting_group *group, bool continued)
 {
 	const char *mark = group->required ? "" : "#";
 	const char *indent = "", *first = "";
 
 	if (*group->key) {
-		fprintf(out, "%s%s:\n", mark, group->key);
+		if (!continued)
+			fprintf(out, "%s%s:\n", mark, group->key);
 		indent = first = "  ";
 	}
 	if (group->inner)
@@ -47,5 +52,6 @@ void config_print_defaults(FILE *out)
 	      "## or an example: remove the # to set it. The lines without # must be there.\n\n",
 	      out);
 	for (unsigned i = 0; i < SETTINGS_MAX; i++)
-		print_group(out, &setting_groups[i]);
+		print_group(out, &setting_groups[i],
+			    i && strcmp(setting_groups[i].key, setting_groups[i - 1].key) == 0);
 }

@@ -28,6 +28,11 @@
 	CYAML_FIELD_SEQUENCE_COUNT(#key, FIELD_FLAGS, RAW, key.items, key.len, &text_entry, low,   \
 				   high),
 
+/* The one value of a list: a list of mappings. */
+#define ENTRY(type, fields)                                                                        \
+	{                                                                                          \
+		CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, type, fields)                              \
+	}
 static const cyaml_schema_value_t text_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 
@@ -37,6 +42,15 @@ static const cyaml_schema_value_t text_entry = {
 static const struct setting listener_settings[] = {LISTENER_SETTINGS(SETTING_ONE, SETTING_MANY)};
 static const cyaml_schema_field_t listener_fields[] = {LISTENER_SETTINGS(FIELD_ONE, FIELD_MANY)
 							       CYAML_FIELD_END};
+#undef RAW
+#undef VALUES
+
+#define RAW    struct raw_certificate
+#define VALUES struct config_certificate
+static const struct setting certificate_settings[] = {
+	CERTIFICATE_SETTINGS(SETTING_ONE, SETTING_MANY)};
+static const cyaml_schema_field_t certificate_fields[] = {
+	CERTIFICATE_SETTINGS(FIELD_ONE, FIELD_MANY) CYAML_FIELD_END};
 #undef RAW
 #undef VALUES
 
@@ -59,12 +73,15 @@ static const cyaml_schema_field_t delivery_fields[] = {DELIVERY_SETTINGS(FIELD_O
 
 #define VALUES struct config
 
-#define RAW	struct raw_certificate
+#define RAW	struct raw_tls
 #define TO(key) tls.key
-static const struct setting certificate_settings[] = {
-	CERTIFICATE_SETTINGS(SETTING_ONE, SETTING_MANY)};
-static const cyaml_schema_field_t certificate_fields[] = {
-	CERTIFICATE_SETTINGS(FIELD_ONE, FIELD_MANY) CYAML_FIELD_END};
+static const cyaml_schema_value_t certificate_entry =
+	ENTRY(struct raw_certificate, certificate_fields);
+static const struct setting tls_settings[] = {TLS_SETTINGS(SETTING_ONE, SETTING_MANY)};
+static const cyaml_schema_field_t tls_fields[] = {
+	CYAML_FIELD_SEQUENCE("certificates", FIELD_FLAGS, RAW, certificates, &certificate_entry, 1,
+			     CERTIFICATES_MAX),
+	TLS_SETTINGS(FIELD_ONE, FIELD_MANY) CYAML_FIELD_END};
 #undef RAW
 #undef TO
 
@@ -73,6 +90,14 @@ static const cyaml_schema_field_t certificate_fields[] = {
 static const struct setting limits_settings[] = {LIMITS_SETTINGS(SETTING_ONE, SETTING_MANY)};
 static const cyaml_schema_field_t limits_fields[] = {LIMITS_SETTINGS(FIELD_ONE, FIELD_MANY)
 							     CYAML_FIELD_END};
+#undef RAW
+#undef TO
+
+#define RAW	struct raw_resolver
+#define TO(key) resolver.key
+static const struct setting resolver_settings[] = {RESOLVER_SETTINGS(SETTING_ONE, SETTING_MANY)};
+static const cyaml_schema_field_t resolver_fields[] = {RESOLVER_SETTINGS(FIELD_ONE, FIELD_MANY)
+							       CYAML_FIELD_END};
 #undef RAW
 #undef TO
 
@@ -94,21 +119,9 @@ static const cyaml_schema_field_t log_fields[] = {LOG_SETTINGS(FIELD_ONE, FIELD_
 #undef RAW
 #undef TO
 
-/* The one value of a list: a list of mappings. */
-#define ENTRY(type, fields)                                                                        \
-	{                                                                                          \
-		CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, type, fields)                              \
-	}
 static const cyaml_schema_value_t listener_entry = ENTRY(struct raw_listener, listener_fields);
-static const cyaml_schema_value_t certificate_entry =
-	ENTRY(struct raw_certificate, certificate_fields);
 static const cyaml_schema_value_t policy_entry = ENTRY(struct raw_policy, policy_fields);
 static const cyaml_schema_value_t delivery_entry = ENTRY(struct raw_delivery, delivery_fields);
-
-static const cyaml_schema_field_t tls_fields[] = {CYAML_FIELD_SEQUENCE("certificates", FIELD_FLAGS,
-								       struct raw_tls, certificates,
-								       &certificate_entry, 1, 1),
-						  CYAML_FIELD_END};
 
 #define RAW	struct raw_config
 #define TO(key) key
@@ -122,6 +135,7 @@ static const cyaml_schema_field_t gateway_fields[] = {
 	CYAML_FIELD_SEQUENCE("deliveries", FIELD_FLAGS, RAW, deliveries, &delivery_entry, 1,
 			     GROUP_ENTRIES_MAX),
 	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, RAW, limits, limits_fields),
+	CYAML_FIELD_MAPPING("resolver", CYAML_FLAG_OPTIONAL, RAW, resolver, resolver_fields),
 	CYAML_FIELD_MAPPING("events", CYAML_FLAG_OPTIONAL, RAW, events, events_fields),
 	CYAML_FIELD_MAPPING("log", CYAML_FLAG_OPTIONAL, RAW, log, log_fields),
 	CYAML_FIELD_END};
@@ -143,12 +157,14 @@ const struct setting_group setting_groups[SETTINGS_MAX] = {
 				  .inner = "certificates",
 				  .list = true,
 				  SETTINGS(certificate)},
+	[SETTINGS_TLS] = {.key = "tls", SETTINGS(tls)},
 	[SETTINGS_POLICY] = {.key = "policies", .list = true, SETTINGS(policy)},
 	[SETTINGS_DELIVERY] = {.key = "deliveries",
 			       .list = true,
 			       .required = true,
 			       SETTINGS(delivery)},
 	[SETTINGS_LIMITS] = {.key = "limits", SETTINGS(limits)},
+	[SETTINGS_RESOLVER] = {.key = "resolver", SETTINGS(resolver)},
 	[SETTINGS_EVENTS] = {.key = "events", SETTINGS(events)},
 	[SETTINGS_LOG] = {.key = "log", SETTINGS(log)},
 };

@@ -45,7 +45,12 @@ struct raw_log {
 	LOG_SETTINGS(RAW_ONE, RAW_MANY)
 };
 
+struct raw_resolver {
+	RESOLVER_SETTINGS(RAW_ONE, RAW_MANY)
+};
+
 struct raw_tls {
+	TLS_SETTINGS(RAW_ONE, RAW_MANY)
 	struct raw_certificate *certificates;
 	size_t certificates_count;
 };
@@ -60,6 +65,7 @@ struct raw_config {
 	struct raw_delivery *deliveries;
 	size_t deliveries_count;
 	struct raw_limits limits;
+	struct raw_resolver resolver;
 	struct raw_events events;
 	struct raw_log log;
 };

@@ -31,6 +31,8 @@ enum setting_kind {
 	KIND_BOOL,     /* bool: the place in `words` */
 	KIND_SOCKETS,  /* list -> struct config_texts of absolute paths */
 	KIND_DOMAINS,  /* list -> struct config_texts of domains in lower case, or "any" */
+	KIND_SERVERS,  /* list -> struct config_texts of an IP and its port each */
+	KIND_BLOCKS,   /* list -> struct config_blocks */
 	KIND_HOOKS,    /* list -> unsigned mask */
 	KIND_POLICIES, /* list -> places, resolved by the cross checks */
 	KIND_DELIVERY, /* size_t: a place, resolved by the cross checks */
@@ -42,6 +44,11 @@ enum setting_kind {
 #define GROUP_ENTRIES_MAX 256
 /* Each RCPT is compared with all of them. Whoever has more asks a policy. */
 #define DOMAINS_MAX 10000
+/* Each client is compared with all of them. */
+#define BLOCKS_MAX  1000
+#define SERVERS_MAX 8 /* a look-up that has failed eight times will not succeed */
+/* Each is read for every kind of listener; more names than these hold fit into one certificate. */
+#define CERTIFICATES_MAX 64
 /* sun_path without its NUL. */
 #define SOCKET_PATH_MAX 107
 #define RUNTIME_DIR_MAX 90 /* leaves room for the sockets' names in a sockaddr_un */
@@ -68,6 +75,23 @@ enum setting_kind {
 	    "starttls: offered in EHLO; implicit: from the first octet.")                          \
 	ONE(require_tls, BOOL, DEFAULT, "false", 0, 0, "false true",                               \
 	    "530 5.7.0 to mail before STARTTLS.")                                                  \
+	ONE(client_certificates, WORD, DEFAULT, "none", 0, 0, "none request require",              \
+	    "request: asked for, a fact for policies; require: none that verifies, no session.")   \
+	ONE(auth, BOOL, DEFAULT, "false", 0, 0, "false true",                                      \
+	    "AUTH is offered under TLS; a policy with the hook auth decides.")                     \
+	MANY(proxy_protocol, BLOCKS, OPTIONAL, "[10.0.0.0/8]", 0, BLOCKS_MAX, NULL,                \
+	     "Peers that must speak the PROXY protocol, v1 or v2. Without it: nobody may.")        \
+	MANY(xclient, BLOCKS, OPTIONAL, "[192.0.2.1]", 0, BLOCKS_MAX, NULL,                        \
+	     "Peers that may speak XCLIENT. Without it: nobody.")                                  \
+	MANY(relay_clients, BLOCKS, OPTIONAL, "[198.51.100.0/24]", 0, BLOCKS_MAX, NULL,            \
+	     "Clients that may send to any domain. Without it: none.")                             \
+	ONE(resolve_names, BOOL, DEFAULT, "true", 0, 0, "false true",                              \
+	    "Looks up each client's name and whether it leads back; needs a resolver.")            \
+	ONE(protocol, WORD, DEFAULT, "smtp", 0, 0, "smtp lmtp",                                    \
+	    "lmtp: LHLO, and a reply for each recipient after the message (RFC 2033).")            \
+	ONE(bare_newline, WORD, DEFAULT, "reject", 0, 0, "reject accept",                          \
+	    "A message with a bare CR or LF. reject: 550 5.6.0; accept: its octets are kept. It "  \
+	    "never ends there.")                                                                   \
 	MANY(accept_domains, DOMAINS, OPTIONAL, "[example.org]", 0, DOMAINS_MAX, NULL,             \
 	     "Domains mail is accepted for; others get 550 5.7.1. Without it: none at all. The "   \
 	     "one entry any: every domain.")                                                       \
@@ -80,6 +104,11 @@ enum setting_kind {
 	    "PEM file: the certificate, then its chain.")                                          \
 	ONE(key, FILE, REQUIRED, "/etc/gatepost/tls/mx1.key", 0, 0, NULL,                          \
 	    "PEM file: the private key.")
+
+#define TLS_SETTINGS(ONE, MANY)                                                                    \
+	ONE(client_ca, FILE, OPTIONAL, "/etc/gatepost/tls/clients.pem", 0, 0, NULL,                \
+	    "PEM file: the authorities that sign clients' certificates.")                          \
+	ONE(min_version, WORD, DEFAULT, "1.2", 0, 0, "1.2 1.3", "Oldest version of TLS spoken.")
 
 #define POLICY_SETTINGS(ONE, MANY)                                                                 \
 	ONE(name, NAME, REQUIRED, "greylist", 0, 0, NULL,                                          \
@@ -106,17 +135,31 @@ enum setting_kind {
 	    "Recipients of one message (RFC 5321 wants at least 100).")                            \
 	ONE(connections, COUNT, DEFAULT, "10000", 1, 1000000, NULL,                                \
 	    "Connections open at a time, all workers together.")                                   \
+	ONE(connections_per_client, COUNT, DEFAULT, "50", 1, 1000000, NULL,                        \
+	    "Connections open at a time of one client (an IPv4 address, an IPv6 /64), all "        \
+	    "workers together.")                                                                   \
 	ONE(errors, COUNT, DEFAULT, "10", 1, 1000000, NULL,                                        \
 	    "Refused commands of one connection, then 421 4.7.0.")                                 \
 	ONE(commands, COUNT, DEFAULT, "1000", 1, 1000000, NULL,                                    \
 	    "Commands of one connection, then 421 4.7.0.")                                         \
 	ONE(messages, COUNT, DEFAULT, "100", 1, 1000000, NULL,                                     \
 	    "Messages of one connection, then 421 4.7.0.")                                         \
+	ONE(banner_wait, TIME, DEFAULT, "0s", 0, 30, NULL,                                         \
+	    "A client that talks before the banner within this time is refused: 554.")             \
 	ONE(command_timeout, TIME, DEFAULT, "5m", 0.1, 86400, NULL,                                \
 	    "Longest wait for the next command (RFC 5321 wants at least 5m).")                     \
 	ONE(data_timeout, TIME, DEFAULT, "10m", 0.1, 86400, NULL,                                  \
 	    "Longest wait for the next octets of a message.")                                      \
+	ONE(data_rate, SIZE, DEFAULT, "100", 0, 1048576, NULL,                                     \
+	    "Least octets a second of a message, on average, once data has been read for a "       \
+	    "minute; 0: none.")                                                                    \
 	ONE(session_time, TIME, DEFAULT, "1h", 1, 604800, NULL, "Longest life of a connection.")
+
+#define RESOLVER_SETTINGS(ONE, MANY)                                                               \
+	MANY(servers, SERVERS, OPTIONAL, "[\"127.0.0.1:53\"]", 1, SERVERS_MAX, NULL,               \
+	     "DNS servers asked for clients' names. Without it: the system's.")                    \
+	ONE(timeout, TIME, DEFAULT, "5s", 0.1, 60, NULL,                                           \
+	    "Longest look-up of one client's name; after it the client has none.")
 
 #define EVENTS_SETTINGS(ONE, MANY)                                                                 \
 	ONE(ring, SIZE, DEFAULT, "64M", 65536, 17179869184.0, NULL,                                \
@@ -156,9 +199,11 @@ enum setting_place {
 	SETTINGS_GATEWAY,
 	SETTINGS_LISTENER,
 	SETTINGS_CERTIFICATE,
+	SETTINGS_TLS, /* the rest of the same mapping */
 	SETTINGS_POLICY,
 	SETTINGS_DELIVERY,
 	SETTINGS_LIMITS,
+	SETTINGS_RESOLVER,
 	SETTINGS_EVENTS,
 	SETTINGS_LOG,
 	SETTINGS_MAX

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "net/address.h"
+#include "net/address_block.h"
 #include "protocol/hook.h"
 
 #define DOMAIN_MAX 253 /* RFC 1035 section 3.1: 255 octets with the lengths */
@@ -24,10 +25,16 @@
 
 /* Words are stored through an unsigned. */
 _Static_assert(sizeof(enum config_tls) == sizeof(unsigned) &&
+		       sizeof(enum config_tls_version) == sizeof(unsigned) &&
+		       sizeof(enum config_protocol) == sizeof(unsigned) &&
+		       sizeof(enum config_bare_newline) == sizeof(unsigned) &&
+		       sizeof(enum tls_client_certificates) == sizeof(unsigned) &&
 		       sizeof(enum verdict_kind) == sizeof(unsigned) &&
 		       sizeof(enum log_level) == sizeof(unsigned),
 	       "an enum is as large as an unsigned");
-_Static_assert(CONFIG_TLS_IMPLICIT == 2 && VERDICT_DISCONNECT == 3 && LOG_DEBUG_LEVEL == 3,
+_Static_assert(CONFIG_TLS_IMPLICIT == 2 && TLS_CLIENT_CERTIFICATES_REQUIRE == 2 &&
+		       CONFIG_PROTOCOL_LMTP == 1 && CONFIG_BARE_NEWLINE_ACCEPT == 1 &&
+		       CONFIG_TLS_1_3 == 1 && VERDICT_DISCONNECT == 3 && LOG_DEBUG_LEVEL == 3,
 	       "the words of config_settings.h are in the order of the enums");
 
 static bool consists_of(const char *text, const char *characters, size_t max)
@@ -116,6 +123,25 @@ static bool is_address(const char *text)
 	return address_parse(text, &address);
 }
 
+/* Of a server there is no "whatever port the system chooses". */
+static bool is_server(const char *text)
+{
+	struct address address;
+
+	return address_parse(text, &address) && address_port(&address) != 0;
+}
+
+/* A faulty text leaves the entry empty, in which nobody is. */
+static bool read_block(const char *text, struct address_block *to)
+{
+	struct address_block block;
+
+	if (!address_block_parse(text, &block))
+		return false;
+	*to = block;
+	return true;
+}
+
 static bool read_count(const struct setting *s, const char *text, unsigned *to)
 {
 	unsigned long value;
@@ -201,6 +227,10 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 		return copy_if(text[0] == '/' && is_readable(text), text, to);
 	case KIND_ADDRESS:
 		return copy_if(is_address(text), text, to);
+	case KIND_SERVERS:
+		return copy_if(is_server(text), text, to);
+	case KIND_BLOCKS:
+		return read_block(text, to);
 	case KIND_USER:
 		return copy_if(consists_of(text, LETTERS DIGITS "_-.", USER_MAX) &&
 				       !strchr(DIGITS "-.", text[0]),
@@ -229,109 +259,9 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	return false;
 }
 
-/* In the largest unit that divides it: 90s, 2m. */
-static const char *write_time(double seconds, char out[32])
-{
-	static const struct {
-		const char *unit;
-		unsigned factor; /* in milliseconds */
-	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-	unsigned long long value = (unsigned long long)(seconds * 1000 + 0.5);
-	size_t i = 0;
-
-	while (value % units[i].factor || (!value && units[i].factor > 1000))
-		i++;
-	snprintf(out, 32, "%llu%s", value / units[i].factor, units[i].unit);
-	return out;
-}
-
-static const char *write_size(double octets, char out[32])
-{
-	static const char *const units[] = {"", "K", "M", "G"};
-	unsigned long long value = (unsigned long long)octets;
-	size_t i = 0;
-
-	while (i < 3 && value && value % 1024 == 0) {
-		value /= 1024;
-		i++;
-	}
-	snprintf(out, 32, "%llu%s", value, units[i]);
-	return out;
-}
-
-static void write_words(const char *words, char *out, size_t size)
-{
-	size_t at = (size_t)snprintf(out, size, "one of ");
-
-	for (; *words && at + 3 < size; words++) {
-		out[at++] = *words == ' ' ? ',' : *words;
-		if (*words == ' ')
-			out[at++] = ' ';
-	}
-	out[at] = '\0';
-}
-
-static void write_hooks(char *out, size_t size)
-{
-	size_t at = (size_t)snprintf(out, size, "one of ");
-
-	for (unsigned hook = 0; hook < HOOK_MAX && at < size; hook++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", hook ? ", " : "",
-				       hook_word((enum hook)hook));
-}
-
-const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE])
-{
-	static const char *const fixed[] = {
-		[KIND_HOST] = "a domain name",
-		[KIND_FILE] = "the absolute path of a file that can be read",
-		[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
-		[KIND_USER] = "the name of an account",
-		[KIND_DOMAINS] = "a domain name or any",
-		[KIND_POLICIES] = "the name of a policy",
-		[KIND_DELIVERY] = "the name of a delivery",
-	};
-	char low[32], high[32];
-
-	switch (s->kind) {
-	case KIND_NAME:
-		snprintf(out, CONFIG_WANT_SIZE,
-			 "a name of letters, digits, _ - and . (at most %d octets)",
-			 NAME_MAX_OCTETS);
-		break;
-	case KIND_PATH:
-	case KIND_SOCKETS:
-		snprintf(out, CONFIG_WANT_SIZE, "an absolute path of at most %.0f octets",
-			 s->kind == KIND_PATH ? s->high : SOCKET_PATH_MAX);
-		break;
-	case KIND_WORKERS:
-	case KIND_COUNT:
-		snprintf(out, CONFIG_WANT_SIZE, "%sa number from %.0f to %.0f",
-			 s->kind == KIND_WORKERS ? "auto or " : "", s->low, s->high);
-		break;
-	case KIND_SIZE:
-		snprintf(out, CONFIG_WANT_SIZE, "a size from %s to %s (units K M G)",
-			 write_size(s->low, low), write_size(s->high, high));
-		break;
-	case KIND_TIME:
-		snprintf(out, CONFIG_WANT_SIZE, "a time from %s to %s (units ms s m h d)",
-			 write_time(s->low, low), write_time(s->high, high));
-		break;
-	case KIND_WORD:
-	case KIND_BOOL:
-		write_words(s->words, out, CONFIG_WANT_SIZE);
-		break;
-	case KIND_HOOKS:
-		write_hooks(out, CONFIG_WANT_SIZE);
-		break;
-	default:
-		snprintf(out, CONFIG_WANT_SIZE, "%s", fixed[s->kind]);
-	}
-	return out;
-}
-
 void config_value_free(const struct setting *s, void *to)
 {
+	struct config_blocks *blocks = to;
 	struct config_texts *texts = to;
 
 	switch (s->kind) {
@@ -345,10 +275,15 @@ void config_value_free(const struct setting *s, void *to)
 		break;
 	case KIND_SOCKETS:
 	case KIND_DOMAINS:
+	case KIND_SERVERS:
 		for (size_t i = 0; i < texts->len; i++)
 			free(texts->items[i]);
 		free(texts->items);
 		*texts = (struct config_texts){0};
+		break;
+	case KIND_BLOCKS:
+		free(blocks->items);
+		*blocks = (struct config_blocks){0};
 		break;
 	default:
 		break;

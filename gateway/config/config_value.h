@@ -12,7 +12,8 @@
 
 #define CONFIG_WANT_SIZE 160
 
-/* Reads the text into the member at `to` (for a list: one entry, a char * or a bit of the mask).
+/* Reads the text into the member at `to` (for a list: one entry, a char *, a
+ * struct address_block or a bit of the mask).
  * What is stored is a copy. False when the text is not what config_value_want() says; errno is then
  * why a KIND_FILE cannot be read, else 0. KIND_POLICIES and KIND_DELIVERY are for the cross checks,
  * not read here. */

@@ -8,12 +8,15 @@
 #include "base/mem.h"
 #include "tls_bio.h"
 #include "tls_context.h"
+#include "tls_peer.h"
 
 #define TLS_FIRST_SPACE 512
 
 struct tls {
 	SSL *ssl;
 	struct tls_bio network;
+	struct tls_context *context; /* our share; NULL on the client side */
+	struct tls_peer *peer;
 	bool secure; /* the handshake is done */
 	bool failed;
 	char failure[128];
@@ -63,6 +66,7 @@ struct tls *tls_new(struct tls_context *context, struct buf *network_in, struct 
 {
 	struct tls *t = tls_over(tls_context_ssl(context), network_in, network_out);
 
+	t->context = tls_context_share(context);
 	SSL_set_accept_state(t->ssl);
 	return t;
 }
@@ -98,6 +102,8 @@ void tls_free(struct tls **t)
 	if (!*t)
 		return;
 	SSL_free((*t)->ssl);
+	tls_context_free(&(*t)->context);
+	free((*t)->peer);
 	free(*t);
 	*t = NULL;
 }
@@ -113,6 +119,8 @@ enum tls_result tls_handshake(struct tls *t)
 	ERR_clear_error();
 	result = outcome(t, SSL_do_handshake(t->ssl));
 	t->secure = result == TLS_OK;
+	if (t->secure && t->context)
+		t->peer = tls_peer_new(t->ssl);
 	return result;
 }
 
@@ -192,6 +200,20 @@ int tls_bits(const struct tls *t)
 const char *tls_sni(const struct tls *t)
 {
 	return SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+const char *tls_alpn(const struct tls *t)
+{
+	const unsigned char *name;
+	unsigned n;
+
+	SSL_get0_alpn_selected(t->ssl, &name, &n);
+	return n ? "smtp" : NULL; /* tls_context selects nothing else */
+}
+
+const struct tls_peer *tls_peer(const struct tls *t)
+{
+	return t->peer;
 }
 
 const char *tls_failure(const struct tls *t)

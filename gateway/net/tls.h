@@ -19,7 +19,15 @@ struct tls_context;
 /* NEED_INPUT: more network_in is needed (network_out may have octets to send). */
 enum tls_result { TLS_OK, TLS_NEED_INPUT, TLS_CLOSED, TLS_FAILED };
 
-/* The buffers are borrowed and must outlive the connection. Server side. */
+/* The client's certificate: names in RFC 2253 form, printable ASCII on one line, "..." at the end
+ * where one was too long; SHA-256 as "9F:31:...", which alone identifies a certificate that is not
+ * verified. */
+struct tls_peer {
+	bool present, verified;
+	char subject[256], issuer[256], fingerprint[96];
+};
+
+/* The buffers are borrowed and must outlive the connection; the context is shared. Server side. */
 struct tls *tls_new(struct tls_context *context, struct buf *network_in, struct buf *network_out);
 /* For tests: the client side, no verification, with an optional server name. */
 struct tls *tls_new_client(const char *server_name, struct buf *network_in,
@@ -40,6 +48,11 @@ const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 int tls_bits(const struct tls *t);
 const char *tls_sni(const struct tls *t);
+/* "smtp", or NULL when the client did not ask for a protocol. */
+const char *tls_alpn(const struct tls *t);
+/* NULL without a client certificate (and before the handshake is done). Valid as long as the
+ * connection. */
+const struct tls_peer *tls_peer(const struct tls *t);
 /* Why TLS_FAILED, in words, for the log. */
 const char *tls_failure(const struct tls *t);
 

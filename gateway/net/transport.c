@@ -175,11 +175,11 @@ void transport_pump(struct transport *t)
 	announce(t);
 }
 
-void transport_start_tls(struct transport *t, struct tls_context *context)
+void transport_start_tls(struct transport *t, struct tls_context *context, bool input_is_tls)
 {
 	if (t->wire.failed)
 		return;
-	wire_start_tls(&t->wire, context);
+	wire_start_tls(&t->wire, context, input_is_tls);
 	proceed(t);
 	announce(t);
 }

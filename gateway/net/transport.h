@@ -43,10 +43,12 @@ struct buf *transport_out(struct transport *t);
  * reads on when `in` has room; gives empty buffers back. A write error comes as TRANSPORT_FAILED
  * from the loop. */
 void transport_pump(struct transport *t);
-/* `in` must be empty: after STARTTLS any octet in clear there is an attack, and the caller's to
- * refuse. What the kernel still holds counts as TLS. `out` is flushed first, then the server's
- * handshake runs; SECURE or FAILED follows. The context must outlive the connection. */
-void transport_start_tls(struct transport *t, struct tls_context *context);
+/* With `input_is_tls`, what is in `in` is the begin of the client's handshake (implicit TLS behind
+ * a PROXY header, both read at once). Without, `in` must be empty: after STARTTLS any octet in
+ * clear there is an attack, and the caller's to refuse. What the kernel still holds counts as TLS.
+ * `out` is flushed first, then the server's handshake runs; SECURE or FAILED follows. The context
+ * is shared: the caller may free it before the connection. */
+void transport_start_tls(struct transport *t, struct tls_context *context, bool input_is_tls);
 /* NULL while plain. */
 const struct tls *transport_tls(const struct transport *t);
 /* "reset by peer", "tls: no shared cipher", ...; valid until transport_free(). */

@@ -249,9 +249,17 @@ bool wire_wants_write(struct wire *w)
 	return !w->failed && socket_out(w)->len;
 }
 
-void wire_start_tls(struct wire *w, struct tls_context *context)
+void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_tls)
 {
-	assert(w->stage == WIRE_PLAIN && !w->in.len);
+	assert(w->stage == WIRE_PLAIN && (input_is_tls || !w->in.len));
+	if (w->in.len) {
+		/* `in` may be the larger of the two; network_in is then as large this once. */
+		size_t max = w->in.max > NETWORK_MAX ? w->in.max : NETWORK_MAX;
+
+		w->network_in = w->in;
+		w->network_in.max = max;
+		buf_init(&w->in, w->in.max);
+	}
 	w->tls = tls_new(context, &w->network_in, &w->network_out);
 	w->stage = WIRE_TURN;
 }

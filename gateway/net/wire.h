@@ -51,7 +51,7 @@ void wire_move(struct wire *w);
 bool wire_wants_read(struct wire *w);
 bool wire_wants_write(struct wire *w);
 /* See transport.h. Both want a wire_move() afterwards. */
-void wire_start_tls(struct wire *w, struct tls_context *context);
+void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_tls);
 void wire_finish(struct wire *w);
 /* `error` is an errno value. */
 void wire_fail(struct wire *w, int error);

@@ -69,8 +69,12 @@ const char *policy_end_word(enum policy_end end)
 /* An operator may choose to do without a service that does not answer. A service that answers
  * nonsense, or was never shown the message, might have refused it: these never follow on_failure.
  */
-static enum verdict_kind action_of(enum policy_end end, enum verdict_kind on_failure)
+static enum verdict_kind action_of(enum policy_end end, enum verdict_kind on_failure,
+				   enum hook hook)
 {
+	/* To do without the one who knows the passwords is to let anybody in. */
+	if (hook == HOOK_AUTH && on_failure == VERDICT_ACCEPT)
+		return VERDICT_TEMPFAIL;
 	return end >= POLICY_BAD_REPLY ? VERDICT_TEMPFAIL : on_failure;
 }
 
@@ -80,6 +84,7 @@ static int tempfail_code(enum hook hook)
 	case HOOK_CONNECT: /* RFC 5321 section 3.1: the banner is 220, 554 or 421 */
 		return 421;
 	case HOOK_STARTTLS: /* RFC 3207 section 4 */
+	case HOOK_AUTH:	    /* RFC 4954 section 6 */
 		return 454;
 	default:
 		return 451;
@@ -101,7 +106,7 @@ static char *neutral_text(enum verdict_kind kind, const struct hook_request *req
 void policy_call_failure(enum policy_end end, enum verdict_kind on_failure,
 			 const struct hook_request *request, struct verdict *verdict)
 {
-	struct verdict v = {.kind = action_of(end, on_failure)};
+	struct verdict v = {.kind = action_of(end, on_failure, request->hook)};
 
 	if (v.kind == VERDICT_TEMPFAIL) {
 		v.code = end == POLICY_STORAGE ? 452 : tempfail_code(request->hook);

@@ -1,25 +1,20 @@
 #include "master.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/clients.h"
 #include "base/counters.h"
-#include "base/ident.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "child.h"
 #include "config/config.h"
-#include "hub.h"
-#include "privileges.h"
 #include "runtime.h"
-#include "worker.h"
 
 /* A child that dies soon after its start is started again after a pause, 0.1 s doubling to 5 s: a
  * fault that comes back at once must not eat the machine. */
@@ -28,11 +23,14 @@
 #define LIVED_WELL    10.0
 /* Workers end by drain_timeout on their own; one that does not is ended. */
 #define KILL_GRACE 5.0
+/* A ticket key that is stolen opens the sessions of this time. */
+#define ROTATE_SECONDS (12 * 3600.0)
 
-struct child {
-	pid_t pid;	/* 0: not running */
-	unsigned place; /* 0: the hub; n: worker n-1 */
-	double started, restart_at, pause;
+/* A worker that was replaced and finishes its sessions. */
+struct leaver {
+	struct list link;
+	pid_t pid;
+	double kill_at;
 };
 
 struct master {
@@ -40,6 +38,8 @@ struct master {
 	const struct config *config;
 	struct child *children;
 	size_t children_len;
+	struct list leavers;
+	double rotate_at;
 	sigset_t signals;
 	int code;
 };
@@ -52,104 +52,106 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* --- the child's side --- */
-
-/* A connection is a descriptor: the soft limit is often 1024. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
-}
-
-static int child_main(struct master *m, const struct child *child, pid_t master)
-{
-	char name[32], error[256];
-	sigset_t none;
-
-	if (child->place)
-		snprintf(name, sizeof name, "worker %u", child->place - 1);
-	else
-		snprintf(name, sizeof name, "hub");
-	log_setup(m->config->log.level, m->config->log.json, name);
-	ident_seed();
-	raise_descriptor_limit();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: 452, no dead worker */
-	signal(SIGINT,
-	       SIG_IGN); /* Ctrl-C reaches the whole group; the master says who stops when */
-	if (!privileges_drop(m->config->user, error, sizeof error)) {
-		log_error("%s", error);
-		return EX_CANTCREAT;
-	}
-	/* After the change of account, which clears it. Without a master nobody would stop this
-	 * process. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != master)
-		return EX_OK;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (child->place)
-		return worker_run(&m->runtime, child->place - 1);
-	return hub_run(&m->runtime);
-}
-
-/* A worker needs its own listening sockets only: a copy of another's would keep that port open when
- * the other stops. */
-static void keep_own_sockets(struct master *m, const struct child *child)
-{
-	size_t n = m->config->listeners_len;
-
-	for (size_t i = 0; i < m->config->workers * n; i++) {
-		if (child->place && i / n == child->place - 1)
-			continue;
-		close(m->runtime.listeners[i]);
-		m->runtime.listeners[i] = -1;
-	}
-	if (!child->place)
-		return;
-	close(m->runtime.hub_socket);
-	close(m->runtime.events_socket);
-	m->runtime.hub_socket = m->runtime.events_socket = -1;
-}
+/* --- starting --- */
 
 static void start_child(struct master *m, struct child *child)
 {
-	pid_t master = getpid();
-	int code;
-
 	child->started = now();
-	child->restart_at = 0;
-	child->pid = fork();
-	if (child->pid < 0) {
-		log_error("cannot start a process: %s", strerror(errno));
-		child->pid = 0;
-		child->restart_at = now() + RESTART_MOST;
+	child->restart_at = child_start(child, &m->runtime) ? 0 : now() + RESTART_MOST;
+}
+
+/* Ends replaced workers whose time is over; returns how long the others have. */
+static double kill_overdue(struct master *m)
+{
+	double left = ROTATE_SECONDS;
+
+	list_each(at, after, &m->leavers)
+	{
+		struct leaver *leaver = list_of(at, struct leaver, link);
+
+		if (leaver->kill_at <= now()) {
+			kill(leaver->pid, SIGKILL);
+			leaver->kill_at = now() + KILL_GRACE;
+		}
+		if (leaver->kill_at - now() < left)
+			left = leaver->kill_at - now();
+	}
+	return left;
+}
+
+/* Starts what is due; returns how long nothing else will be. */
+static double start_due(struct master *m)
+{
+	double pause = m->rotate_at - now();
+
+	for (size_t i = 0; i < m->children_len; i++) {
+		struct child *child = &m->children[i];
+
+		if (child->pid)
+			continue;
+		if (child->restart_at <= now())
+			start_child(m, child);
+		else if (child->restart_at - now() < pause)
+			pause = child->restart_at - now();
+	}
+	if (pause > kill_overdue(m))
+		pause = kill_overdue(m);
+	return pause > 0 ? pause : 0;
+}
+
+static void rotate_tickets(struct master *m)
+{
+	if (now() < m->rotate_at)
+		return;
+	runtime_rotate_tickets(&m->runtime);
+	m->rotate_at = now() + ROTATE_SECONDS;
+}
+
+/* The slot's process is gone, and its connections with it. (A second reload while the workers of
+ * the time before the first still drain makes their connections uncounted: few, and for a while.)
+ */
+static void clear_slot(struct master *m, const struct child *child)
+{
+	atomic_store(&counters_slot(m->runtime.counters, child_slot(child))->open, 0);
+	clients_clear(m->runtime.clients, child_slot(child));
+}
+
+/* --- reload --- */
+
+static void leave(struct master *m, pid_t pid)
+{
+	struct leaver *leaver = mem_new(sizeof *leaver);
+
+	leaver->pid = pid;
+	leaver->kill_at = now() + m->config->drain_timeout + KILL_GRACE;
+	list_append(&m->leavers, &leaver->link);
+	kill(pid, SIGTERM);
+}
+
+/* New workers take over the listening sockets, with the certificates as they are now; then the old
+ * ones finish their sessions. The new one comes first, so no client finds nobody. */
+static void reload(struct master *m)
+{
+	char error[512];
+
+	if (!runtime_reload_tls(&m->runtime, error, sizeof error)) {
+		log_error("reload: nothing is changed: %s", error);
 		return;
 	}
-	if (child->pid)
-		return;
-	keep_own_sockets(m, child);
-	code = child_main(m, child, master);
-	runtime_close(&m->runtime, false);
-	free(m->children);
-	exit(code);
+	for (size_t i = 1; i < m->children_len; i++) {
+		struct child *child = &m->children[i];
+		pid_t old = child->pid;
+
+		child->generation++;
+		clear_slot(m, child);
+		start_child(m, child);
+		if (old)
+			leave(m, old);
+	}
+	log_info("reload: the certificates were read again, the workers replaced");
 }
 
-/* --- the master's side --- */
-
-static const char *child_name(const struct child *child, char out[32])
-{
-	if (child->place)
-		snprintf(out, 32, "worker %u", child->place - 1);
-	else
-		snprintf(out, 32, "hub");
-	return out;
-}
+/* --- children that end --- */
 
 /* False when the gateway cannot go on: a worker could not set itself up, and a new one could not
  * either. */
@@ -159,7 +161,7 @@ static bool child_ended(struct master *m, struct child *child, int status)
 
 	child->pid = 0;
 	if (child->place)
-		atomic_store(&counters_slot(m->runtime.counters, child->place - 1)->open, 0);
+		clear_slot(m, child);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_CANTCREAT) {
 		m->code = EX_CANTCREAT;
 		return false;
@@ -176,6 +178,19 @@ static bool child_ended(struct master *m, struct child *child, int status)
 	if (child->pause > RESTART_MOST)
 		child->pause = RESTART_MOST;
 	return true;
+}
+
+static void leaver_ended(struct master *m, pid_t pid)
+{
+	list_each(at, after, &m->leavers)
+	{
+		struct leaver *leaver = list_of(at, struct leaver, link);
+
+		if (leaver->pid != pid)
+			continue;
+		list_remove(&leaver->link);
+		free(leaver);
+	}
 }
 
 static struct child *find_child(struct master *m, pid_t pid)
@@ -198,14 +213,16 @@ static bool reap(struct master *m, bool stopping)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		child = find_child(m, pid);
 		if (!child)
-			continue;
-		if (stopping)
+			leaver_ended(m, pid);
+		else if (stopping)
 			child->pid = 0;
 		else if (!child_ended(m, child, status))
 			going = false;
 	}
 	return going;
 }
+
+/* --- the loop --- */
 
 /* Waits for a signal; 0 when `seconds` are over. */
 static int wait_for_signal(struct master *m, double seconds)
@@ -215,24 +232,6 @@ static int wait_for_signal(struct master *m, double seconds)
 	int signal_number = sigtimedwait(&m->signals, NULL, &t);
 
 	return signal_number < 0 ? 0 : signal_number;
-}
-
-/* Starts what is due; returns how long nothing else will be. */
-static double start_due(struct master *m)
-{
-	double pause = 3600;
-
-	for (size_t i = 0; i < m->children_len; i++) {
-		struct child *child = &m->children[i];
-
-		if (child->pid)
-			continue;
-		if (child->restart_at <= now())
-			start_child(m, child);
-		else if (child->restart_at - now() < pause)
-			pause = child->restart_at - now();
-	}
-	return pause > 0 ? pause : 0;
 }
 
 static void supervise(struct master *m)
@@ -245,10 +244,13 @@ static void supervise(struct master *m)
 		/* SIGCHLD or not: signals of one kind fall together, so look each time. */
 		if (!reap(m, false))
 			return;
+		if (signal_number == SIGHUP)
+			reload(m);
+		rotate_tickets(m);
 	}
 }
 
-/* Stops children [from, to) and waits for them. */
+/* Stops children [from, to) and waits for them; with the workers, for those that leave already. */
 static void stop_children(struct master *m, size_t from, size_t to, double patience)
 {
 	double until = now() + patience;
@@ -259,14 +261,15 @@ static void stop_children(struct master *m, size_t from, size_t to, double patie
 			kill(m->children[i].pid, SIGTERM);
 	}
 	while (running) {
-		running = false;
 		reap(m, true);
+		running = !list_empty(&m->leavers);
 		for (size_t i = from; i < to; i++) {
 			running |= m->children[i].pid != 0;
 			if (m->children[i].pid && now() > until && !killed)
 				kill(m->children[i].pid, SIGKILL);
 		}
 		killed = now() > until;
+		kill_overdue(m);
 		if (running)
 			wait_for_signal(m, 0.1);
 	}
@@ -277,6 +280,7 @@ static void block_signals(struct master *m)
 	sigemptyset(&m->signals);
 	sigaddset(&m->signals, SIGTERM);
 	sigaddset(&m->signals, SIGINT);
+	sigaddset(&m->signals, SIGHUP);
 	sigaddset(&m->signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &m->signals, NULL);
 }
@@ -288,10 +292,12 @@ int master_serve(const struct config *config)
 
 	log_setup(config->log.level, config->log.json, "master");
 	block_signals(&m);
+	list_init(&m.leavers);
 	if (!runtime_open(&m.runtime, config, error, sizeof error)) {
 		log_error("%s", error);
 		return EX_CANTCREAT;
 	}
+	m.rotate_at = now() + ROTATE_SECONDS;
 	m.children_len = 1 + config->workers;
 	m.children = mem_new(m.children_len * sizeof *m.children);
 	for (size_t i = 0; i < m.children_len; i++)
@@ -300,6 +306,8 @@ int master_serve(const struct config *config)
 		 config->listeners_len);
 	supervise(&m);
 	log_info("stopping");
+	/* The master's own copies would keep taking clients that nobody serves any more. */
+	runtime_close_listeners(&m.runtime);
 	stop_children(&m, 1, m.children_len, config->drain_timeout + KILL_GRACE);
 	stop_children(&m, 0, 1, KILL_GRACE);
 	runtime_close(&m.runtime, true);

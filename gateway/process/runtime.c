@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clients.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "delivery/spool.h"
 #include "net/listener.h"
-#include "net/tls_context.h"
 #include "privileges.h"
 
 /* Every worker has a TCP socket of its own; the kernel spreads the clients (SO_REUSEPORT). A Unix
@@ -81,24 +81,27 @@ static bool open_directories(struct runtime *r, char *error, size_t size)
 	return true;
 }
 
-static bool open_tls(struct runtime *r, char *error, size_t size)
+/* Clients a worker counts at a time; more than that are no longer limited one by one. */
+#define CLIENTS_MAX 16384
+
+static bool open_shared(struct runtime *r, char *error, size_t size)
 {
-	if (!r->config->tls.certificate)
+	unsigned slots = r->config->workers * 2;
+
+	r->counters = counters_new(slots);
+	r->clients = r->counters ? clients_new(slots, CLIENTS_MAX) : NULL;
+	if (r->clients)
 		return true;
-	r->tls = tls_context_new(r->config->tls.certificate, r->config->tls.key, error, size);
-	return r->tls != NULL;
+	snprintf(error, size, "no memory for the shared counters: %s", strerror(errno));
+	return false;
 }
 
 static bool open_all(struct runtime *r, char *error, size_t size)
 {
 	const struct config *config = r->config;
 
-	r->counters = counters_new(config->workers);
-	if (!r->counters) {
-		snprintf(error, size, "no memory for the shared counters: %s", strerror(errno));
-		return false;
-	}
-	if (!open_directories(r, error, size) || !open_tls(r, error, size))
+	if (!open_shared(r, error, size) || !open_directories(r, error, size) ||
+	    !config_tls_open(config, r->tls, error, size))
 		return false;
 	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
 	if (r->events_socket < 0)
@@ -123,38 +126,68 @@ bool runtime_open(struct runtime *r, const struct config *config, char *error, s
 	r->listeners = mem_new(n * sizeof *r->listeners);
 	for (size_t i = 0; i < n; i++)
 		r->listeners[i] = -1;
-	if (open_all(r, error, size))
+	r->is_open = open_all(r, error, size);
+	if (r->is_open)
 		return true;
 	runtime_close(r, true);
 	return false;
 }
 
-static void unlink_listener(const char *address)
+bool runtime_reload_tls(struct runtime *r, char *error, size_t size)
 {
-	if (strncmp(address, "unix:", 5) == 0)
-		unlink(address + 5);
+	struct tls_context *contexts[CONFIG_TLS_CONTEXTS_MAX];
+
+	if (!config_tls_open(r->config, contexts, error, size))
+		return false;
+	config_tls_close(r->tls);
+	memcpy(r->tls, contexts, sizeof contexts);
+	return true;
+}
+
+void runtime_rotate_tickets(struct runtime *r)
+{
+	for (size_t i = 0; i < CONFIG_TLS_CONTEXTS_MAX; i++) {
+		if (r->tls[i])
+			tls_context_rotate(r->tls[i]);
+	}
+}
+
+void runtime_close_listeners(struct runtime *r)
+{
+	for (size_t i = 0; i < r->config->workers * r->config->listeners_len; i++) {
+		if (r->listeners[i] >= 0)
+			close(r->listeners[i]);
+		r->listeners[i] = -1;
+	}
+}
+
+static void unlink_listeners(const struct config *config)
+{
+	for (size_t i = 0; i < config->listeners_len; i++) {
+		if (strncmp(config->listeners[i].address, "unix:", 5) == 0)
+			unlink(config->listeners[i].address + 5);
+	}
+}
+
+static void close_socket(int *fd, const char *path, bool unlink_sockets)
+{
+	if (*fd < 0)
+		return;
+	close(*fd);
+	*fd = -1;
+	if (unlink_sockets)
+		unlink(path);
 }
 
 void runtime_close(struct runtime *r, bool unlink_sockets)
 {
-	for (size_t i = 0; r->listeners && i < r->config->workers * r->config->listeners_len; i++) {
-		if (r->listeners[i] < 0)
-			continue;
-		close(r->listeners[i]);
-		if (unlink_sockets)
-			unlink_listener(r->config->listeners[i % r->config->listeners_len].address);
-	}
-	if (r->hub_socket >= 0) {
-		close(r->hub_socket);
-		if (unlink_sockets)
-			unlink(r->hub_path);
-	}
-	if (r->events_socket >= 0) {
-		close(r->events_socket);
-		if (unlink_sockets)
-			unlink(r->events_path);
-	}
+	if (r->listeners)
+		runtime_close_listeners(r);
+	if (unlink_sockets && r->is_open)
+		unlink_listeners(r->config);
+	close_socket(&r->hub_socket, r->hub_path, unlink_sockets);
+	close_socket(&r->events_socket, r->events_path, unlink_sockets);
 	free(r->listeners);
 	r->listeners = NULL;
-	tls_context_free(&r->tls);
+	config_tls_close(r->tls);
 }

@@ -14,6 +14,7 @@
 #include "events/event_bus.h"
 #include "net/listener.h"
 #include "net/reaper.h"
+#include "net/resolver.h"
 #include "policy/policy.h"
 #include "runtime.h"
 #include "session/session.h"
@@ -30,7 +31,7 @@
 struct worker {
 	struct runtime *runtime;
 	const struct config *config;
-	unsigned number;
+	unsigned number, slot;
 	struct ev_loop *loop;
 	struct session_host host;
 	struct session_listener *listeners;
@@ -116,12 +117,25 @@ static void set_up_listener(struct worker *w, size_t i)
 				.starttls = settings->tls == CONFIG_TLS_STARTTLS,
 				.implicit_tls = settings->tls == CONFIG_TLS_IMPLICIT,
 				.require_tls = settings->require_tls,
+				.auth = settings->auth,
+				.lmtp = settings->protocol == CONFIG_PROTOCOL_LMTP,
+				.bare_newline_accept =
+					settings->bare_newline == CONFIG_BARE_NEWLINE_ACCEPT,
 				.accept_any = settings->accept_any,
 				.accept_domains =
 					(const char *const *)settings->accept_domains.items,
 				.accept_domains_len = settings->accept_domains.len,
 			},
-		.tls = settings->tls == CONFIG_TLS_NONE ? NULL : w->runtime->tls,
+		.tls = settings->tls == CONFIG_TLS_NONE
+			       ? NULL
+			       : w->runtime->tls[settings->client_certificates],
+		.proxy_peers = settings->proxy_protocol.items,
+		.proxy_peers_len = settings->proxy_protocol.len,
+		.xclient_peers = settings->xclient.items,
+		.xclient_peers_len = settings->xclient.len,
+		.relay_clients = settings->relay_clients.items,
+		.relay_clients_len = settings->relay_clients.len,
+		.resolve_names = settings->resolve_names && w->host.resolver,
 		.policies = settings->policies,
 		.policies_len = settings->policies_len,
 		.delivery = w->deliveries[settings->delivery],
@@ -183,16 +197,45 @@ static void set_up_policy(struct worker *w)
 	w->host.policy = policy_new(w->loop, &w->policy_settings, &callbacks);
 }
 
+/* Only where a listener wants names. */
+static bool set_up_resolver(struct worker *w)
+{
+	const struct config *config = w->config;
+	struct buf servers;
+	char error[256];
+	bool wanted = false;
+
+	for (size_t i = 0; i < config->listeners_len; i++)
+		wanted |= config->listeners[i].resolve_names;
+	if (!wanted)
+		return true;
+	buf_init(&servers, 4096);
+	for (size_t i = 0; i < config->resolver.servers.len; i++)
+		buf_printf(&servers, "%s%s", i ? "," : "", config->resolver.servers.items[i]);
+	buf_append(&servers, "", 1);
+	w->host.resolver = resolver_new(w->loop, servers.len > 1 ? buf_head(&servers) : NULL,
+					config->resolver.timeout, error, sizeof error);
+	buf_fini(&servers);
+	if (!w->host.resolver)
+		log_error("resolver: %s", error);
+	return w->host.resolver != NULL;
+}
+
 static void set_up_host(struct worker *w)
 {
 	const struct config *config = w->config;
 
 	w->host.loop = w->loop;
 	w->host.counters = w->runtime->counters;
-	w->host.slot = counters_slot(w->runtime->counters, w->number);
+	w->host.slot = counters_slot(w->runtime->counters, w->slot);
+	w->host.clients = w->runtime->clients;
+	w->host.worker = w->slot;
 	w->host.hostname = config->hostname;
 	w->host.spool_dir = config->spool_dir;
 	w->host.connections_max = config->limits.connections;
+	w->host.connections_per_client = config->limits.connections_per_client;
+	w->host.banner_wait = config->limits.banner_wait;
+	w->host.data_rate = config->limits.data_rate;
 	w->host.command_timeout = config->limits.command_timeout;
 	w->host.data_timeout = config->limits.data_timeout;
 	w->host.session_time = config->limits.session_time;
@@ -264,6 +307,7 @@ static void tear_down(struct worker *w)
 	ev_prepare_stop(w->loop, &w->flush);
 	ev_signal_stop(w->loop, &w->term);
 	policy_free(&w->host.policy);
+	resolver_free(&w->host.resolver);
 	/* Deliveries of sessions that were cut run to their end here. */
 	io_pool_free(&w->io);
 	for (size_t i = 0; w->deliveries && i < w->config->deliveries_len; i++)
@@ -296,9 +340,10 @@ static void start(struct worker *w)
 		start_accepting(w);
 }
 
-int worker_run(struct runtime *runtime, unsigned number)
+int worker_run(struct runtime *runtime, unsigned number, unsigned slot)
 {
-	struct worker w = {.runtime = runtime, .config = runtime->config, .number = number};
+	struct worker w = {
+		.runtime = runtime, .config = runtime->config, .number = number, .slot = slot};
 	int code = EX_OK;
 
 	ident_make(w.epoch);
@@ -309,7 +354,7 @@ int worker_run(struct runtime *runtime, unsigned number)
 	}
 	set_up_host(&w);
 	set_up_policy(&w);
-	if (set_up_deliveries(&w)) {
+	if (set_up_resolver(&w) && set_up_deliveries(&w)) {
 		start(&w);
 		ev_run(w.loop, 0);
 	} else {

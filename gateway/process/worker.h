@@ -5,8 +5,10 @@
 
 struct runtime;
 
-/* Runs until SIGTERM and the end of the sessions that have a message in flight. Returns a code
- * after sysexits.h; EX_CANTCREAT when it could not set itself up and a new try would not help. */
-int worker_run(struct runtime *runtime, unsigned number);
+/* `number` names the worker and its listening sockets, `slot` its place in what the processes
+ * share. Runs until SIGTERM and the end of the sessions that have a message in flight. Returns a
+ * code after sysexits.h; EX_CANTCREAT when it could not set itself up and a new try would not help.
+ */
+int worker_run(struct runtime *runtime, unsigned number, unsigned slot);
 
 #endif

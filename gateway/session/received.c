@@ -20,9 +20,13 @@ static void append_safe(struct buf *out, struct octets text)
 /* RFC 3848: which protocol the message came by. */
 static const char *with_protocol(const struct hook_context *context)
 {
-	if (!context->helo || strcmp(context->helo->verb, "EHLO") != 0)
+	static const char *const words[2][3] = {{"ESMTP", "ESMTPS", "ESMTPSA"},
+						{"LMTP", "LMTPS", "LMTPSA"}};
+	const char *verb = context->helo ? context->helo->verb : "HELO";
+
+	if (strcmp(verb, "HELO") == 0)
 		return "SMTP";
-	return context->tls ? "ESMTPS" : "ESMTP";
+	return words[verb[0] == 'L'][!context->tls ? 0 : context->auth ? 2 : 1];
 }
 
 void received_field(struct buf *out, const struct hook_context *context, const char *hostname,

@@ -1,20 +1,17 @@
 #include "session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/mem.h"
-#include "delivery/delivery.h"
 #include "delivery/spool.h"
 #include "events/event_bus.h"
-#include "net/reaper.h"
 #include "policy/policy.h"
 #include "session_event.h"
 #include "session_state.h"
 
 /* How long the last reply may take to reach the client. */
 #define SESSION_DRAIN_TIME 10.0
+/* The first seconds of a message, in which nobody's rate is judged. */
+#define SESSION_RATE_GRACE 60.0
 
 const char *session_transaction(const struct session *s)
 {
@@ -23,96 +20,9 @@ const char *session_transaction(const struct session *s)
 
 void session_publish(struct session *s, const struct event *event)
 {
-	event_bus_publish(s->host->events, event);
-}
-
-/* --- birth and end --- */
-
-static void connect_event(struct session *s)
-{
-	struct event event;
-
-	event_init(&event, EVENT_CONNECT, s->id, NULL);
-	if (s->client_ip[0]) {
-		event_add_text(&event, "ip", s->client_ip);
-		event_add_integer(&event, "port", s->client_port);
-	}
-	event_add_text(&event, "listener", s->listener->name);
-	session_publish(s, &event);
-}
-
-static void disconnect_event(struct session *s, enum disconnect_reason reason)
-{
-	struct event event;
-
-	event_init(&event, EVENT_DISCONNECT, s->id, NULL);
-	event_add_text(&event, "reason", disconnect_reason_word(reason));
-	event_add_integer(&event, "commands", smtp_commands(s->smtp));
-	event_add_integer(&event, "messages", smtp_messages(s->smtp));
-	event_add_integer(&event, "errors", smtp_errors(s->smtp));
-	event_add_real(&event, "ms", (ev_now(s->host->loop) - s->began) * 1000);
-	if (s->transport)
-		event_add_text(&event, "failure", transport_failure(s->transport));
-	session_publish(s, &event);
-}
-
-static void reset_event(struct session *s)
-{
-	struct event event;
-
-	event_init(&event, EVENT_RESET, s->id, s->transaction);
-	session_publish(s, &event);
-}
-
-static void free_session(void *object)
-{
-	free(object);
-}
-
-/* The one end of every session: services and subscribers are told once. */
-static void end(struct session *s)
-{
-	enum disconnect_reason reason = s->reason_set ? s->reason : smtp_disconnect_reason(s->smtp);
-	struct session_host *host = s->host;
-
-	policy_cancel(host->policy, s->question);
-	if (s->in_transaction)
-		reset_event(s);
-	s->transaction[0] = '\0';
-	session_describe(s, HOOK_DISCONNECT);
-	s->request.reason = disconnect_reason_word(reason);
-	policy_tell(host->policy, s->listener->policies, s->listener->policies_len, &s->request);
-	disconnect_event(s, reason);
-	if (s->job)
-		delivery_abandon(s->job);
-	if (s->message)
-		spool_message_free(&s->message);
-	transport_free(&s->transport);
-	smtp_free(&s->smtp);
-	list_remove(&s->link);
-	atomic_fetch_sub_explicit(&host->slot->open, 1, memory_order_relaxed);
-	reaper_add(host->loop, s, free_session);
-	if (list_empty(&host->sessions) && host->on_empty)
-		host->on_empty(host->arg);
-}
-
-static void set_reason(struct session *s, enum disconnect_reason reason)
-{
-	if (s->reason_set)
+	if (s->health_check)
 		return;
-	s->reason = reason;
-	s->reason_set = true;
-}
-
-/* The client is gone. A delivery that has begun still ends first: its message may be stored, and
- * the events must say so. */
-static void client_gone(struct session *s, enum disconnect_reason reason)
-{
-	set_reason(s, reason);
-	if (s->wait == SESSION_WAIT_DELIVERY)
-		transport_free(&s->transport);
-	else
-		end(s);
+	event_bus_publish(s->host->events, event);
 }
 
 static void finish(struct session *s)
@@ -134,6 +44,18 @@ static void set_timeout(struct session *s, double seconds)
 	transport_set_timeout(s->transport, seconds > 0 && seconds < left ? seconds : left);
 }
 
+/* A client that drips a message keeps its place for hours, each octet just in time. */
+static bool drips(struct session *s)
+{
+	double seconds;
+
+	if (s->body_began <= 0)
+		s->body_began = ev_now(s->host->loop);
+	seconds = ev_now(s->host->loop) - s->body_began;
+	return seconds > SESSION_RATE_GRACE &&
+	       (double)smtp_message_size(s->smtp) < seconds * (double)s->host->data_rate;
+}
+
 static void set_input_timeout(struct session *s)
 {
 	if (smtp_in_body(s->smtp)) {
@@ -149,11 +71,19 @@ static void on_timeout(struct session *s)
 {
 	enum disconnect_reason reason = DISCONNECT_SESSION_TIME;
 
+	if (s->wait == SESSION_WAIT_PROXY || s->wait == SESSION_WAIT_BANNER) {
+		session_open_timeout(s);
+		return;
+	}
+	if (s->wait == SESSION_WAIT_PAUSE) {
+		session_hook_after_pause(s);
+		return;
+	}
 	if (s->wait == SESSION_WAIT_TLS || s->wait == SESSION_WAIT_DRAIN) {
 		/* Nothing can be said in the middle of a handshake, or to a client that does not
 		 * read. */
-		client_gone(s, s->wait == SESSION_WAIT_TLS ? DISCONNECT_COMMAND_TIMEOUT
-							   : DISCONNECT_CLIENT_GONE);
+		session_client_gone(s, s->wait == SESSION_WAIT_TLS ? DISCONNECT_COMMAND_TIMEOUT
+								   : DISCONNECT_CLIENT_GONE);
 		return;
 	}
 	if (ev_now(s->host->loop) < s->began + s->host->session_time - 0.002)
@@ -182,7 +112,7 @@ static void report_reply(struct session *s)
 	for (size_t i = 0; i < n; i++)
 		session_publish(s, &events[i]);
 	if (reply->transaction_ended && s->in_transaction && reply->verb != SMTP_MESSAGE)
-		reset_event(s);
+		session_reset_event(s);
 	if (reply->transaction_begun)
 		s->in_transaction = true;
 	if (reply->transaction_ended)
@@ -195,13 +125,16 @@ static void report_reply(struct session *s)
 	}
 	s->by[0] = '\0';
 	s->command_timer_runs = false;
+	s->body_began = 0;
 }
 
 static void start_tls(struct session *s)
 {
 	s->wait = SESSION_WAIT_TLS;
 	set_timeout(s, s->host->command_timeout);
-	transport_start_tls(s->transport, s->listener->tls);
+	/* Under implicit TLS all that has come (behind a PROXY header, or while the name was looked
+	 * up) is TLS. */
+	transport_start_tls(s->transport, s->listener->tls, s->listener->smtp.implicit_tls);
 }
 
 static void wait_for_input(struct session *s)
@@ -217,8 +150,13 @@ static void wait_for_input(struct session *s)
 	}
 	if (s->input_ended && !output_waits) {
 		/* All that it said is answered; the last replies still have to reach it. */
-		set_reason(s, DISCONNECT_CLIENT_GONE);
+		session_set_reason(s, DISCONNECT_CLIENT_GONE);
 		finish(s);
+		return;
+	}
+	if (smtp_in_body(s->smtp) && drips(s)) {
+		smtp_end(s->smtp, DISCONNECT_DATA_TIMEOUT);
+		session_advance(s);
 		return;
 	}
 	set_input_timeout(s);
@@ -229,6 +167,7 @@ static void wait_for_input(struct session *s)
 static void wait_for(struct session *s, enum session_wait wait)
 {
 	s->wait = wait;
+	s->command_timer_runs = false; /* its timer is taken; AUTH may read on without a reply */
 	if (wait == SESSION_WAIT_DELIVERY) /* its result is owed to the client, whatever the hour */
 		transport_set_timeout(s->transport, 0);
 	else
@@ -239,7 +178,7 @@ static void wait_for(struct session *s, enum session_wait wait)
 void session_advance(struct session *s)
 {
 	if (!s->transport) { /* the client left while its message was delivered */
-		end(s);
+		session_end(s);
 		return;
 	}
 	for (;;) {
@@ -262,6 +201,9 @@ void session_advance(struct session *s)
 			break;
 		case SMTP_GOT_REPLY:
 			report_reply(s);
+			break;
+		case SMTP_NEED_CLIENT:
+			session_open_xclient(s);
 			break;
 		case SMTP_NEED_DELIVERY:
 			session_deliver(s);
@@ -296,17 +238,18 @@ static void on_input_ended(struct session *s)
 	s->input_ended = true;
 	if (s->wait == SESSION_WAIT_INPUT)
 		session_advance(s);
-	else if (s->wait == SESSION_WAIT_TLS)
-		client_gone(s, DISCONNECT_CLIENT_GONE);
+	else if (s->wait == SESSION_WAIT_TLS || s->wait == SESSION_WAIT_PROXY ||
+		 s->wait == SESSION_WAIT_BANNER)
+		session_client_gone(s, DISCONNECT_CLIENT_GONE);
 	/* A client that has sent a whole message, or more commands, and half-closes is owed its
 	 * replies. One that leaves nothing behind could use no answer: its question is cancelled.
 	 */
 	else if (s->wait == SESSION_WAIT_VERDICT && !transport_in(s->transport)->len &&
 		 !smtp_message_waits(s->smtp))
-		client_gone(s, DISCONNECT_CLIENT_GONE);
+		session_client_gone(s, DISCONNECT_CLIENT_GONE);
 }
 
-static void on_transport(void *arg, enum transport_event event)
+void session_on_transport(void *arg, enum transport_event event)
 {
 	struct session *s = arg;
 
@@ -314,6 +257,8 @@ static void on_transport(void *arg, enum transport_event event)
 	case TRANSPORT_INPUT:
 		if (s->wait == SESSION_WAIT_INPUT)
 			session_advance(s);
+		else if (s->wait == SESSION_WAIT_PROXY || s->wait == SESSION_WAIT_BANNER)
+			session_open_input(s);
 		break;
 	case TRANSPORT_EOF:
 		on_input_ended(s);
@@ -322,41 +267,17 @@ static void on_transport(void *arg, enum transport_event event)
 		on_secure(s);
 		break;
 	case TRANSPORT_DRAINED:
-		end(s);
+		session_end(s);
 		break;
 	case TRANSPORT_FAILED:
-		client_gone(s, transport_failed_in_tls(s->transport) ? DISCONNECT_TLS
-								     : DISCONNECT_CLIENT_GONE);
+		session_client_gone(s, transport_failed_in_tls(s->transport)
+					       ? DISCONNECT_TLS
+					       : DISCONNECT_CLIENT_GONE);
 		break;
 	case TRANSPORT_TIMEOUT:
 		on_timeout(s);
 		break;
 	}
-}
-
-void session_new(struct session_listener *listener, int fd, const struct address *peer,
-		 const struct address *local)
-{
-	struct session_host *host = listener->host;
-	struct session *s = mem_new(sizeof *s);
-
-	s->listener = listener;
-	s->host = host;
-	s->began = ev_now(host->loop);
-	ident_make(s->id);
-	address_ip(peer, s->client_ip);
-	address_ip(local, s->listener_ip);
-	s->client_port = address_port(peer);
-	s->listener_port = address_port(local);
-	s->transport = transport_new(host->loop, fd, SMTP_IN_MAX, SMTP_OUT_MAX, on_transport, s);
-	s->smtp = smtp_new(&listener->smtp);
-	list_append(&host->sessions, &s->link);
-	atomic_fetch_add_explicit(&host->slot->open, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&host->slot->connections, 1, memory_order_relaxed);
-	connect_event(s);
-	if (counters_open(host->counters) > host->connections_max)
-		smtp_end(s->smtp, DISCONNECT_CONNECTIONS);
-	session_advance(s);
 }
 
 void session_drain_all(struct session_host *host)
@@ -368,15 +289,5 @@ void session_drain_all(struct session_host *host)
 		s->draining = true;
 		if (s->wait == SESSION_WAIT_INPUT)
 			session_advance(s);
-	}
-}
-
-void session_close_all(struct session_host *host)
-{
-	while (!list_empty(&host->sessions)) {
-		struct session *s = list_of(host->sessions.next, struct session, link);
-
-		set_reason(s, DISCONNECT_SHUTDOWN);
-		end(s);
 	}
 }

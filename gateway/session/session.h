@@ -14,13 +14,15 @@
 
 #include "base/counters.h"
 #include "base/list.h"
-#include "net/address.h"
+#include "net/address_block.h"
 #include "protocol/hook.h"
 #include "smtp/smtp.h"
 
+struct clients;
 struct delivery;
 struct event_bus;
 struct policy;
+struct resolver;
 struct tls_context;
 struct session;
 
@@ -31,10 +33,16 @@ struct session_host {
 	struct event_bus *events;
 	struct counters *counters;
 	struct counters_slot *slot; /* this worker's */
+	struct clients *clients;
+	unsigned worker;
+	struct resolver *resolver; /* NULL: no listener resolves names */
 	struct list sessions;
 	const char *hostname;
 	const char *spool_dir;
 	uint64_t connections_max;
+	unsigned connections_per_client;
+	double banner_wait; /* seconds a client must be silent before the banner; 0: it need not */
+	uint64_t data_rate; /* least octets a second of a message; 0: any */
 	double command_timeout, data_timeout, session_time; /* seconds */
 	void (*on_empty)(
 		void *arg); /* the last session has ended, from the loop; NULL: nobody asks */
@@ -47,6 +55,11 @@ struct session_listener {
 	const char *name;
 	struct smtp_settings smtp;
 	struct tls_context *tls; /* NULL without TLS */
+	/* Peers that must begin with a PROXY header; peers that may say XCLIENT; clients that may
+	 * send to any domain. */
+	const struct address_block *proxy_peers, *xclient_peers, *relay_clients;
+	size_t proxy_peers_len, xclient_peers_len, relay_clients_len;
+	bool resolve_names;
 	const size_t *policies;
 	size_t policies_len;
 	struct delivery *delivery;

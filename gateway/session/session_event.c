@@ -7,9 +7,10 @@ static bool own_event(enum smtp_verb verb, enum event_kind *kind)
 		enum smtp_verb verb;
 		enum event_kind kind;
 	} table[] = {
-		{SMTP_EHLO, EVENT_EHLO},	 {SMTP_HELO, EVENT_EHLO},
-		{SMTP_STARTTLS, EVENT_STARTTLS}, {SMTP_MAIL, EVENT_MAIL},
-		{SMTP_RCPT, EVENT_RCPT},	 {SMTP_DATA, EVENT_DATA},
+		{SMTP_EHLO, EVENT_EHLO},       {SMTP_HELO, EVENT_EHLO},
+		{SMTP_LHLO, EVENT_EHLO},       {SMTP_STARTTLS, EVENT_STARTTLS},
+		{SMTP_AUTH, EVENT_AUTH},       {SMTP_MAIL, EVENT_MAIL},
+		{SMTP_RCPT, EVENT_RCPT},       {SMTP_DATA, EVENT_DATA},
 		{SMTP_MESSAGE, EVENT_MESSAGE},
 	};
 
@@ -42,6 +43,10 @@ static void verb_event(struct event *e, const struct smtp *smtp, const struct sm
 		event_add_text(e, "verb", reply->helo->verb);
 		event_add_octets(e, "name", reply->helo->name);
 	}
+	if (reply->auth) { /* never its password or token */
+		event_add_text(e, "mechanism", reply->auth->mechanism);
+		event_add_octets(e, "user", reply->auth->user);
+	}
 	if (reply->mailbox)
 		event_add_octets(e, "address", reply->mailbox->address);
 	if (e->kind == EVENT_DATA)
@@ -65,7 +70,8 @@ size_t session_event_reply(const struct smtp *smtp, const char *session, const c
 		event_init(&events[n], EVENT_VIOLATION, session, transaction);
 		event_add_text(&events[n++], "what", reply->violation);
 	}
-	if (reply->verb != SMTP_GREETING && reply->verb != SMTP_MESSAGE) {
+	/* A message that ends with BDAT is answered in one with its last command. */
+	if (reply->verb != SMTP_GREETING && (reply->verb != SMTP_MESSAGE || reply->line.len)) {
 		event_init(&events[n], EVENT_COMMAND, session, transaction);
 		command_event(&events[n++], reply);
 	}

@@ -2,9 +2,56 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "delivery/spool.h"
+#include "net/proxy_header.h"
 #include "policy/policy.h"
 #include "session_state.h"
+
+/* Seconds before wrong credentials are answered, for each time they were wrong. */
+#define SESSION_PAUSE	  1.0
+#define SESSION_PAUSE_MAX 10.0
+
+static void describe_peer(struct session *s, const struct tls_peer *peer)
+{
+	if (!peer)
+		return;
+	s->peer_facts = (struct hook_tls_peer){
+		.verified = peer->verified,
+		.subject = peer->subject,
+		.issuer = peer->issuer,
+		.fingerprint = peer->fingerprint,
+	};
+	s->tls_facts.peer = &s->peer_facts;
+}
+
+static struct octets text_octets(const char *text)
+{
+	return text[0] ? (struct octets){text, strlen(text)} : (struct octets){0};
+}
+
+static void describe_proxy(struct session *s, struct hook_context *context)
+{
+	const struct proxy_header *header = s->proxy;
+
+	if (!header)
+		return;
+	address_ip(&s->peer, s->proxy_ip);
+	s->proxy_facts = (struct hook_proxy){
+		.endpoint = {s->proxy_ip, address_port(&s->peer)},
+		.authority = text_octets(header->authority),
+		.alpn = text_octets(header->alpn),
+		.tls = header->ssl,
+		.verified = header->ssl_verified,
+		.version = text_octets(header->ssl_version),
+		.cipher = text_octets(header->ssl_cipher),
+		.common_name = text_octets(header->ssl_common_name),
+	};
+	if (header->unique_id_len)
+		s->proxy_facts.unique_id =
+			(struct octets){(const char *)header->unique_id, header->unique_id_len};
+	context->proxy = &s->proxy_facts;
+}
 
 static void describe_connection(struct session *s, struct hook_context *context)
 {
@@ -13,6 +60,9 @@ static void describe_connection(struct session *s, struct hook_context *context)
 
 	context->client.ip = s->client_ip[0] ? s->client_ip : NULL;
 	context->client.port = s->client_port;
+	context->client_name = s->client_name;
+	context->client_name_verified = s->client_name_verified;
+	describe_proxy(s, context);
 	context->listener_name = s->listener->name;
 	context->listener.ip = s->listener_ip[0] ? s->listener_ip : NULL;
 	context->listener.port = s->listener_port;
@@ -26,6 +76,7 @@ static void describe_connection(struct session *s, struct hook_context *context)
 		.sni = {sni, sni ? strlen(sni) : 0},
 	};
 	context->tls = &s->tls_facts;
+	describe_peer(s, tls_peer(tls));
 }
 
 static void describe_message(struct session *s)
@@ -67,10 +118,36 @@ static void take_verdict(struct session *s, const struct verdict *verdict, const
 	smtp_verdict(s->smtp, verdict);
 }
 
+/* Guessing passwords must be slow. What is held back is the verdict and not the reply: so neither
+ * the reply nor anything that was pipelined behind it gets through earlier. */
+static void hold_back(struct session *s, const struct verdict *verdict, const char *by)
+{
+	double seconds = SESSION_PAUSE * ++s->auth_failures;
+
+	s->question = 0;
+	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
+	s->late = *verdict;
+	s->late.text = mem_copy_string(verdict->text);
+	s->wait = SESSION_WAIT_PAUSE;
+	transport_set_timeout(s->transport,
+			      seconds < SESSION_PAUSE_MAX ? seconds : SESSION_PAUSE_MAX);
+}
+
+void session_hook_after_pause(struct session *s)
+{
+	smtp_verdict(s->smtp, &s->late);
+	verdict_fini(&s->late);
+	session_advance(s);
+}
+
 static void on_verdict(void *arg, const struct verdict *verdict, const char *by)
 {
 	struct session *s = arg;
 
+	if (s->request.hook == HOOK_AUTH && verdict->kind == VERDICT_REJECT) {
+		hold_back(s, verdict, by);
+		return;
+	}
 	take_verdict(s, verdict, by);
 	session_advance(s);
 }
@@ -91,8 +168,18 @@ bool session_ask(struct session *s)
 	if (hook == HOOK_MAIL)
 		ident_make(s->transaction);
 	session_describe(s, hook);
+	if (s->health_check) {
+		/* No service has seen this session, so no mail comes of it, and no login. */
+		if (hook == HOOK_MAIL || hook == HOOK_AUTH)
+			verdict.kind = VERDICT_TEMPFAIL;
+		take_verdict(s, &verdict, NULL);
+		return true;
+	}
 	if (!policy_ask(s->host->policy, &ask, &verdict, &s->question))
 		return false;
+	/* At other hooks nobody's objection is consent. Here it would let anybody in. */
+	if (hook == HOOK_AUTH)
+		verdict.kind = VERDICT_TEMPFAIL;
 	take_verdict(s, &verdict, NULL);
 	verdict_fini(&verdict);
 	return true;

@@ -1,5 +1,5 @@
-/* session_state: the inside of a session, shared by session.c (the loop), session_hook.c
- * (questions) and session_mail.c (content and delivery). */
+/* session_state: the inside of a session, shared by session.c (the loop), session_open.c (before
+ * the engine runs), session_hook.c (questions) and session_mail.c (content and delivery). */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
 
@@ -7,17 +7,22 @@
 
 #include "base/ident.h"
 #include "net/transport.h"
+#include "protocol/event.h"
 #include "session.h"
 
 struct delivery_job;
+struct proxy_header;
 struct spool_message;
 
 /* What the session waits for. Exactly one thing. */
 enum session_wait {
+	SESSION_WAIT_PROXY,  /* the load balancer's header */
+	SESSION_WAIT_BANNER, /* the client's name, and its silence */
 	SESSION_WAIT_INPUT,
 	SESSION_WAIT_VERDICT,
 	SESSION_WAIT_TLS,
 	SESSION_WAIT_DELIVERY,
+	SESSION_WAIT_PAUSE, /* a while, before wrong credentials are answered */
 	SESSION_WAIT_DRAIN, /* the last octets go out */
 };
 
@@ -28,13 +33,26 @@ struct session {
 	struct transport *transport; /* NULL: the client is gone, a delivery still runs */
 	struct smtp *smtp;
 	enum session_wait wait;
+	bool opened;	     /* the client is known: the connect event was made */
+	bool health_check;   /* the load balancer itself: no question, no event, no mail */
 	bool input_ended;    /* the client sends no more */
 	bool in_transaction; /* MAIL was accepted, and nothing has ended the transaction since */
 	bool draining;	     /* end as soon as no message is in flight */
 	bool command_timer_runs;
+	bool banner_waits;
+	unsigned auth_failures;
+	struct verdict late;	       /* on wrong credentials, until the pause is over */
 	enum disconnect_reason reason; /* used when the engine did not end the session itself */
 	bool reason_set;
 	ev_tstamp began;
+	ev_tstamp body_began; /* 0 outside a message's octets */
+
+	struct address peer, local; /* of the socket */
+	uint64_t client_key;	    /* what it is counted by; 0: it is not */
+	uint64_t name_question;
+	char *client_name;	    /* NULL: none */
+	struct proxy_header *proxy; /* NULL: it came by none */
+	bool client_name_verified;
 
 	char id[IDENT_SIZE];
 	char transaction[IDENT_SIZE]; /* "" outside a transaction */
@@ -46,6 +64,9 @@ struct session {
 	struct hook_request request;
 	struct hook_message message_facts;
 	struct hook_tls tls_facts;
+	struct hook_tls_peer peer_facts;
+	struct hook_proxy proxy_facts;
+	char proxy_ip[ADDRESS_IP_SIZE];
 	char by[65]; /* who decided the last verdict, "" when nobody */
 
 	/* the message */
@@ -56,11 +77,29 @@ struct session {
 
 /* Goes on after whatever was waited for. */
 void session_advance(struct session *s);
+void session_on_transport(void *arg, enum transport_event event);
 void session_publish(struct session *s, const struct event *event);
 const char *session_transaction(const struct session *s);
 
+/* session_end.c: ends it now, whatever it waits for. */
+void session_end(struct session *s);
+/* Why, if nothing has been said before and the engine does not end it itself. */
+void session_set_reason(struct session *s, enum disconnect_reason reason);
+/* The client is gone: ends it, as soon as a delivery that has begun is done. */
+void session_client_gone(struct session *s, enum disconnect_reason reason);
+void session_reset_event(struct session *s);
+
+/* session_open.c: what happens in SESSION_WAIT_PROXY and SESSION_WAIT_BANNER. */
+void session_open_input(struct session *s);
+void session_open_timeout(struct session *s);
+void session_open_fini(struct session *s);
+/* XCLIENT: the session is another client's from now on. */
+void session_open_xclient(struct session *s);
+
 /* session_hook.c: true when the verdict is there at once. */
 bool session_ask(struct session *s);
+/* The verdict that was held back takes effect. */
+void session_hook_after_pause(struct session *s);
 /* Fills request.context and what the hook needs. */
 void session_describe(struct session *s, enum hook hook);
 

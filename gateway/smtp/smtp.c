@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "smtp_engine.h"
 #include "smtp_reply.h"
+#include "smtp_xclient.h"
 
 struct smtp *smtp_new(const struct smtp_settings *settings)
 {
@@ -33,19 +34,24 @@ void smtp_free(struct smtp **p)
 	verdict_fini(&s->verdict);
 	result_fini(&s->delivered);
 	result_fini(&s->message.failure);
-	smtp_line_fini(&s->line);
+	smtp_line_wipe(&s->line);
+	smtp_line_wipe(&s->auth_line);
+	smtp_auth_fini(&s->auth);
 	smtp_transaction_fini(&s->transaction);
 	free(s->mailbox);
 	free(s->helo);
 	free(s->new_helo);
 	free(s->greeting);
 	free(s->reply_text);
+	free(s->repeated_text);
+	free(s->xclient);
 	free(s);
 }
 
 void smtp_end_transaction(struct smtp *s)
 {
 	s->transaction.over = s->transaction.sender != NULL;
+	s->message.by_chunks = false;
 }
 
 /* --- questions --- */
@@ -67,6 +73,7 @@ static enum smtp_step take_verdict(struct smtp *s)
 		[HOOK_EHLO] = smtp_commands_on_ehlo,
 		[HOOK_STARTTLS] = smtp_greeting_on_starttls,
 		[HOOK_SECURE] = smtp_greeting_on_secure,
+		[HOOK_AUTH] = smtp_login_on_auth,
 		[HOOK_MAIL] = smtp_envelope_on_mail,
 		[HOOK_RCPT] = smtp_envelope_on_rcpt,
 		[HOOK_DATA] = smtp_message_on_data,
@@ -91,7 +98,9 @@ void smtp_describe(const struct smtp *s, struct hook_request *request)
 	request->messages = s->messages;
 	request->errors = s->errors;
 	request->context.helo = s->helo ? &s->helo->facts : NULL;
+	request->context.auth = s->authenticated ? &s->auth.facts : NULL;
 	request->helo = s->new_helo ? &s->new_helo->facts : NULL;
+	request->auth = s->hook == HOOK_AUTH ? &s->auth.facts : NULL;
 	request->mailbox = s->mailbox ? &s->mailbox->facts : NULL;
 	if (!smtp_transaction_is_open(t))
 		return;
@@ -146,8 +155,14 @@ enum smtp_step smtp_advance(struct smtp *s)
 		if (s->secure && !s->secure_asked)
 			return smtp_greeting_ask_secure(s);
 		return smtp_commands_read(s);
+	case SMTP_PHASE_AUTH:
+		return smtp_login_read(s);
 	case SMTP_PHASE_BODY:
 		return smtp_message_read(s);
+	case SMTP_PHASE_CHUNK:
+		return smtp_bdat_read(s);
+	case SMTP_PHASE_SKIP:
+		return smtp_bdat_skip(s);
 	case SMTP_PHASE_TLS:
 		return smtp_greeting_handshake(s);
 	case SMTP_PHASE_GONE:
@@ -171,15 +186,33 @@ static enum smtp_step end_now(struct smtp *s)
 		s->phase = SMTP_PHASE_GONE;
 		return SMTP_FINISHED;
 	}
-	if (s->phase == SMTP_PHASE_BODY)
+	if (s->reason == DISCONNECT_EARLY_TALK)
+		return smtp_greeting_early_talk(s);
+	if (s->phase == SMTP_PHASE_BODY || s->phase == SMTP_PHASE_CHUNK)
 		s->reply.verb = SMTP_MESSAGE;
 	return smtp_reply_closing(s, s->reason);
+}
+
+/* The question that is open is asked for again; the one that was answered has its effect. */
+static enum smtp_step go_on(struct smtp *s)
+{
+	switch (s->wait) {
+	case SMTP_WAIT_VERDICT:
+		return s->answered ? take_verdict(s) : SMTP_NEED_VERDICT;
+	case SMTP_WAIT_DELIVERY:
+		return s->answered ? smtp_message_on_delivered(s) : SMTP_NEED_DELIVERY;
+	case SMTP_WAIT_CLIENT:
+		return s->answered ? smtp_client_on_changed(s) : SMTP_NEED_CLIENT;
+	case SMTP_WAIT_NOTHING:
+		break;
+	}
+	return smtp_advance(s);
 }
 
 enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out)
 {
 	/* A smaller `in` could be full of half a line, and both sides would wait for ever. */
-	assert(in->max >= SMTP_LINE_MAX && out->max >= SMTP_OUT_MAX);
+	assert(in->max >= SMTP_AUTH_LINE_MAX && out->max >= SMTP_OUT_MAX);
 	s->in = in;
 	s->out = out;
 	smtp_reply_forget(s);
@@ -187,13 +220,9 @@ enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out)
 	s->message.body_used = 0;
 	if (s->ending)
 		return end_now(s);
-	if (s->wait == SMTP_WAIT_NOTHING)
-		return smtp_advance(s);
-	if (!s->answered)
-		return s->wait == SMTP_WAIT_VERDICT ? SMTP_NEED_VERDICT : SMTP_NEED_DELIVERY;
-	if (s->wait == SMTP_WAIT_VERDICT)
-		return take_verdict(s);
-	return smtp_message_on_delivered(s);
+	if (s->repeats)
+		return smtp_reply_again(s);
+	return go_on(s);
 }
 
 void smtp_tls_started(struct smtp *s)
@@ -205,11 +234,45 @@ void smtp_tls_started(struct smtp *s)
 	 * could begin its limits anew. */
 	free(s->helo);
 	s->helo = NULL;
+	s->helo_said = false;
+	s->authenticated = false;
+	smtp_auth_fini(&s->auth);
+	if (s->xclient)
+		smtp_xclient_forget_login(s->xclient);
+}
+
+void smtp_allow_relay(struct smtp *s)
+{
+	s->relay_allowed = true;
+}
+
+void smtp_allow_xclient(struct smtp *s)
+{
+	s->xclient_allowed = true;
+}
+
+void smtp_early_talk(struct smtp *s)
+{
+	assert(!s->greeted);
+	smtp_end(s, DISCONNECT_EARLY_TALK);
+}
+
+const struct smtp_xclient *smtp_xclient(const struct smtp *s)
+{
+	return s->xclient;
+}
+
+void smtp_client_changed(struct smtp *s)
+{
+	assert(s->wait == SMTP_WAIT_CLIENT && !s->answered);
+	s->answered = true;
+	/* It was the peer's own. Whoever it speaks for must not relay because the proxy may. */
+	s->relay_allowed = false;
 }
 
 void smtp_end(struct smtp *s, enum disconnect_reason reason)
 {
-	if (s->phase == SMTP_PHASE_GONE)
+	if (s->phase == SMTP_PHASE_GONE && !s->repeats)
 		return;
 	s->ending = true;
 	s->reason = reason;
@@ -235,7 +298,7 @@ uint64_t smtp_message_size(const struct smtp *s)
 
 bool smtp_in_body(const struct smtp *s)
 {
-	return s->phase == SMTP_PHASE_BODY;
+	return s->phase == SMTP_PHASE_BODY || s->phase == SMTP_PHASE_SKIP || s->message.by_chunks;
 }
 
 bool smtp_message_waits(const struct smtp *s)

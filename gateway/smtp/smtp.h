@@ -20,9 +20,10 @@
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
 
-/* Octets of a command line with its CRLF; see smtp_line.h. */
-#define SMTP_LINE_MAX 1024
-/* What `in` must be able to hold (at least SMTP_LINE_MAX, else a deadlock). */
+/* Octets of a command line with its CRLF: 512 (RFC 5321 4.5.3.1.4), and what the extensions add to
+ * MAIL, 500 for AUTH above all. A line of AUTH may have SMTP_AUTH_LINE_MAX. */
+#define SMTP_LINE_MAX 2048
+/* What `in` must be able to hold (at least SMTP_AUTH_LINE_MAX, else a deadlock). */
 #define SMTP_IN_MAX 65536
 /* What `out` must be able to hold; the engine asks for input only below half. */
 #define SMTP_OUT_MAX 65536
@@ -35,10 +36,14 @@ struct smtp_settings {
 	/* Of one connection; beyond them 421 4.7.0 and the end. Errors are the client's own faults
 	 * since the last message that was delivered; messages are those delivered. */
 	unsigned errors, commands, messages;
+	bool lmtp;	   /* LMTP (RFC 2033) in place of SMTP */
+	bool dsn;	   /* offered; see smtp_dsn.h for what that promises */
 	bool starttls;	   /* offered, a certificate is there */
 	bool implicit_tls; /* the first step is SMTP_NEED_TLS */
 	bool require_tls;
-	bool accept_any;		   /* every domain */
+	bool auth;		  /* offered under TLS */
+	bool bare_newline_accept; /* messages with a CR or LF that is no CRLF: kept as they came */
+	bool accept_any;	  /* every domain */
 	const char *const *accept_domains; /* lower case; other recipients are refused 550 5.7.1 */
 	size_t accept_domains_len;
 };
@@ -47,6 +52,8 @@ enum smtp_step {
 	SMTP_NEED_INPUT,    /* step again when the client has sent more */
 	SMTP_NEED_VERDICT,  /* ask smtp_hook() with smtp_describe(), smtp_verdict(), step again */
 	SMTP_NEED_TLS,	    /* flush out, shake hands, then smtp_tls_started() and step again */
+	SMTP_NEED_CLIENT,   /* take smtp_xclient() over, then smtp_client_changed() and step again;
+			     * only after smtp_allow_xclient() */
 	SMTP_GOT_BODY,	    /* store smtp_body() (or smtp_body_failed()), step again */
 	SMTP_GOT_REPLY,	    /* report smtp_last_reply(), step again */
 	SMTP_NEED_DELIVERY, /* hand the message over, then smtp_delivered() and step again */
@@ -59,10 +66,14 @@ enum smtp_verb {
 	SMTP_UNKNOWN, /* a line that is no command */
 	SMTP_EHLO,
 	SMTP_HELO,
+	SMTP_LHLO,
+	SMTP_XCLIENT,
 	SMTP_STARTTLS,
+	SMTP_AUTH,
 	SMTP_MAIL,
 	SMTP_RCPT,
-	SMTP_DATA,
+	SMTP_DATA, /* also the first BDAT of a message, if it does not end the message */
+	SMTP_BDAT, /* any other BDAT that does not end the message */
 	SMTP_MESSAGE,
 	SMTP_RSET,
 	SMTP_NOOP,
@@ -74,23 +85,30 @@ enum smtp_verb {
 
 /* A reply that has been written to `out`. Valid until the next step. */
 struct smtp_reply {
-	enum smtp_verb verb; /* SMTP_MESSAGE: the reply after the final dot, or the 421 before it */
-	/* The command line without its CRLF, cut at SMTP_LINE_MAX; empty for GREETING, MESSAGE. */
+	/* SMTP_MESSAGE: the reply after the final dot, to the BDAT that ends the message, or the
+	 * 421 before that. */
+	enum smtp_verb verb;
+	/* The command line without its CRLF, cut at SMTP_LINE_MAX; empty for GREETING and, unless
+	 * the message came by BDAT, for MESSAGE. Credentials are not in it: "AUTH PLAIN *". */
 	struct octets line;
-	const struct hook_helo *helo;	    /* EHLO, HELO: when the name was readable, else NULL */
-	const struct hook_mailbox *mailbox; /* MAIL, RCPT: when the path was readable, else NULL */
-	unsigned recipients;		    /* DATA: how many were accepted */
+	const struct hook_helo *helo; /* EHLO, HELO, LHLO: when the name was readable, else NULL */
+	/* MAIL, RCPT: when the path was readable. MESSAGE in LMTP: the recipient that is answered,
+	 * one reply for each; the last one ends the transaction. Else NULL. */
+	const struct hook_mailbox *mailbox;
+	/* AUTH: mechanism and user when a service was asked, else NULL. */
+	const struct hook_auth *auth;
+	unsigned recipients; /* DATA: how many were accepted */
 	int code;
 	const char *status; /* enhanced status code, "" where the reply has none */
 	const char *text;   /* first line, without code and status */
-	/* A word when the client broke SMTP as attacks do ("bare_newline" "line_too_long"
-	 * "not_smtp"), else NULL. */
+	/* A word when the client broke SMTP as attacks do ("bare_newline" "early_talk"
+	 * "line_too_long" "not_smtp"), else NULL. */
 	const char *violation;
 	bool transaction_begun; /* MAIL was accepted */
 	bool transaction_ended; /* by this reply, whatever it was */
 };
 
-/* in.max >= SMTP_LINE_MAX is asserted at the first step. */
+/* in.max >= SMTP_AUTH_LINE_MAX is asserted at the first step. */
 struct smtp *smtp_new(const struct smtp_settings *settings);
 void smtp_free(struct smtp **s);
 
@@ -111,16 +129,60 @@ void smtp_verdict(struct smtp *s, const struct verdict *verdict);
 /* The handshake is done: all that the client said in clear is forgotten (RFC 3207 4.2). */
 void smtp_tls_started(struct smtp *s);
 bool smtp_is_secure(const struct smtp *s);
+/* AUTH has succeeded: the session may send to any domain. */
+bool smtp_is_authenticated(const struct smtp *s);
+
+/* --- what the peer may --- */
+/* It may name recipients of any domain, as a client of the house; until smtp_client_changed(). */
+void smtp_allow_relay(struct smtp *s);
+/* It may say with XCLIENT for whom it speaks. */
+void smtp_allow_xclient(struct smtp *s);
+/* It has sent octets before the banner, for which it had to wait: 554 and the end, as with
+ * smtp_end(). Not to be called any more when the banner was written. */
+void smtp_early_talk(struct smtp *s);
+
+/* --- SMTP_NEED_CLIENT --- */
+#define SMTP_XCLIENT_TEXT_MAX 256 /* with the NUL */
+
+enum {
+	SMTP_XCLIENT_NAME = 1 << 0,
+	SMTP_XCLIENT_ADDR = 1 << 1,
+	SMTP_XCLIENT_PORT = 1 << 2,
+	SMTP_XCLIENT_PROTO = 1 << 3,
+	SMTP_XCLIENT_HELO = 1 << 4,
+	SMTP_XCLIENT_LOGIN = 1 << 5,
+	SMTP_XCLIENT_DESTADDR = 1 << 6,
+	SMTP_XCLIENT_DESTPORT = 1 << 7,
+};
+
+/* All that XCLIENT has said in this session. A text is "" and a port 0 when the attribute was not
+ * given, or was given as unavailable: then its bit is set. */
+struct smtp_xclient {
+	unsigned given;
+	char name[SMTP_XCLIENT_TEXT_MAX];
+	char addr[46], destaddr[46]; /* IPv4, or IPv6 without a prefix */
+	unsigned port, destport;
+	char proto[6]; /* "SMTP" or "ESMTP" */
+	char helo[SMTP_XCLIENT_TEXT_MAX];
+	char login[SMTP_XCLIENT_TEXT_MAX]; /* UTF-8 without controls and blanks, as helo */
+};
+
+/* NULL before the first XCLIENT. Stays as it is until the next SMTP_NEED_CLIENT. */
+const struct smtp_xclient *smtp_xclient(const struct smtp *s);
+/* The session is that of another client now and begins anew: the connect hook, the banner. With a
+ * login it is authenticated. */
+void smtp_client_changed(struct smtp *s);
 
 /* --- SMTP_GOT_BODY --- */
-/* The next octets of the message, dots removed. They lie in `in`: valid until it changes. */
+/* The next octets of the message, those of DATA with their dots removed. They lie in `in`: valid
+ * until it changes. */
 void smtp_body(const struct smtp *s, const char **data, size_t *len);
 /* They cannot be stored: the message is read to its end and dropped, its reply is this (a 4yz). */
 void smtp_body_failed(struct smtp *s, int code, const char *status, const char *text);
 /* How many octets of the message were seen. */
 uint64_t smtp_message_size(const struct smtp *s);
-/* True while the client may send a message's octets: the data timeout counts, not the command
- * timeout. */
+/* True while the client may send a message's octets, also between two chunks: the data timeout
+ * counts, not the command timeout. */
 bool smtp_in_body(const struct smtp *s);
 /* True while a whole message waits for its verdict or its delivery: the client that half-closes now
  * still gets its reply. */

@@ -2,14 +2,19 @@
  *
  *      smtp.c            smtp_step(), and what the caller tells and asks
  *      smtp_greeting.c   connection, TLS, banner
+ *      smtp_client.c     XCLIENT: the session becomes that of another client
  *      smtp_commands.c   the command table and the commands that are no part of a transaction
+ *      smtp_login.c      AUTH
  *      smtp_envelope.c   MAIL and RCPT
  *      smtp_message.c    DATA, the message, its delivery
+ *      smtp_bdat.c       BDAT, the message in chunks
  *      smtp_reply.c      every octet that goes out */
 #ifndef SMTP_SMTP_ENGINE_H
 #define SMTP_SMTP_ENGINE_H
 
 #include "smtp.h"
+#include "smtp_auth.h"
+#include "smtp_chunk.h"
 #include "smtp_dot.h"
 #include "smtp_line.h"
 #include "smtp_received.h"
@@ -21,19 +26,28 @@
 enum smtp_phase {
 	SMTP_PHASE_GREETING, /* nobody: the banner was not said */
 	SMTP_PHASE_COMMAND,
+	SMTP_PHASE_AUTH, /* the exchange behind AUTH */
 	SMTP_PHASE_BODY,
-	SMTP_PHASE_TLS, /* the handshake */
+	SMTP_PHASE_CHUNK,
+	SMTP_PHASE_SKIP, /* nobody: a chunk that was refused */
+	SMTP_PHASE_TLS,	 /* the handshake */
 	SMTP_PHASE_GONE,
 };
 
 /* Whose answer is awaited. While it is, the phase reads nothing. */
-enum smtp_wait { SMTP_WAIT_NOTHING, SMTP_WAIT_VERDICT, SMTP_WAIT_DELIVERY };
+enum smtp_wait { SMTP_WAIT_NOTHING, SMTP_WAIT_VERDICT, SMTP_WAIT_DELIVERY, SMTP_WAIT_CLIENT };
 
 /* What a delivery says, or the reply for a message that could not be stored. */
 struct smtp_result {
 	int code; /* 0: none */
 	char status[SMTP_STATUS_MAX];
 	char *text;
+};
+
+/* Why a command is refused; code 0: it is not. */
+struct smtp_problem {
+	int code;
+	const char *status, *text;
 };
 
 struct smtp_helo {
@@ -44,6 +58,9 @@ struct smtp_helo {
 /* The message being received. */
 struct smtp_message {
 	struct smtp_dot dot;
+	uint64_t chunk_size;
+	bool by_chunks; /* the message has begun with BDAT and goes on */
+	bool binary;	/* BODY=BINARYMIME: any octet may stand anywhere */
 	struct smtp_received received;
 	uint64_t size;
 	struct octets body; /* the last piece, in `in` */
@@ -67,17 +84,29 @@ struct smtp {
 	bool secure;
 	bool secure_asked;
 	bool greeted;
-	bool refused;	    /* by a service: QUIT is all that works */
-	bool refused_later; /* the verdict on the handshake is the reply to the next command */
-	char *greeting;	    /* what a service adds to the banner; NULL: nothing */
-	struct smtp_helo *helo;
-	bool ending; /* smtp_end() was called */
+	bool refused;		/* by a service: QUIT is all that works */
+	bool refused_later;	/* the verdict on the handshake is the reply to the next command */
+	char *greeting;		/* what a service adds to the banner; NULL: nothing */
+	struct smtp_helo *helo; /* as the client said it, or as XCLIENT says */
+	bool helo_said;
+	bool relay_allowed, xclient_allowed;
+	struct smtp_xclient *xclient; /* NULL: XCLIENT was not said */
+	bool ending;		      /* smtp_end() was called */
 	enum disconnect_reason reason;
 	unsigned commands, messages, errors;
 	unsigned forgiven; /* errors before the last delivered message: they count no more */
 
+	/* who has logged in, or tries to */
+	struct smtp_auth auth;
+	bool authenticated;
+	struct smtp_line auth_line; /* the client's part of the exchange */
+	bool auth_ending;	    /* one more line comes, then the refusal is said */
+	bool auth_refused;	    /* what follows as a command may be a password */
+
 	/* the command that is being worked on */
 	struct smtp_line line;
+	struct smtp_chunk chunk;
+	struct smtp_problem chunk_problem; /* why it is skipped; code 0: the last verdict */
 	struct smtp_helo *new_helo;
 	struct smtp_mailbox *mailbox;
 
@@ -90,6 +119,9 @@ struct smtp {
 	bool replied;
 	char reply_status[SMTP_STATUS_MAX];
 	char *reply_text;
+	/* LMTP: the reply to a message, which is said again for each recipient */
+	char *repeated_text;
+	unsigned repeats; /* that are still to be said */
 };
 
 /* Opens the question; the answer comes to the function that smtp.c has for the hook. */
@@ -104,6 +136,7 @@ const char *smtp_verdict_line(const struct smtp *s, char line[VERDICT_LINE_MAX +
 
 /* smtp_greeting.c */
 enum smtp_step smtp_greeting_begin(struct smtp *s);
+enum smtp_step smtp_greeting_early_talk(struct smtp *s);
 enum smtp_step smtp_greeting_on_connect(struct smtp *s);
 enum smtp_step smtp_greeting_ask_secure(struct smtp *s);
 enum smtp_step smtp_greeting_on_secure(struct smtp *s);
@@ -111,9 +144,25 @@ enum smtp_step smtp_greeting_starttls(struct smtp *s, struct octets argument);
 enum smtp_step smtp_greeting_on_starttls(struct smtp *s);
 enum smtp_step smtp_greeting_handshake(struct smtp *s);
 
+/* smtp_client.c */
+enum smtp_step smtp_client_xclient(struct smtp *s, struct octets argument);
+enum smtp_step smtp_client_on_changed(struct smtp *s);
+
 /* smtp_commands.c */
 enum smtp_step smtp_commands_read(struct smtp *s);
+/* For smtp_reply; NULL: none. */
+const char *smtp_commands_violation(enum smtp_line_fault fault);
 enum smtp_step smtp_commands_on_ehlo(struct smtp *s);
+
+/* smtp_login.c */
+/* EHLO lists AUTH. */
+bool smtp_login_is_offered(const struct smtp *s);
+enum smtp_step smtp_login_auth(struct smtp *s, struct octets argument);
+/* Reads the client's part of the exchange. */
+enum smtp_step smtp_login_read(struct smtp *s);
+enum smtp_step smtp_login_on_auth(struct smtp *s);
+/* Takes the credentials out of the command line. */
+void smtp_login_mask_line(struct smtp *s);
 
 /* smtp_envelope.c */
 enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument);
@@ -124,8 +173,25 @@ enum smtp_step smtp_envelope_on_rcpt(struct smtp *s);
 /* smtp_message.c */
 enum smtp_step smtp_message_data(struct smtp *s, struct octets argument);
 enum smtp_step smtp_message_on_data(struct smtp *s);
+void smtp_message_begin(struct smtp *s);
+/* Counts message.body; true when it is to be stored. */
+bool smtp_message_take_body(struct smtp *s);
+/* The message cannot be accepted any more. */
+bool smtp_message_is_doomed(const struct smtp *s);
+/* Its end has come, or it is doomed and its sender can be told: asks the hook, or refuses. */
+enum smtp_step smtp_message_finish(struct smtp *s);
 enum smtp_step smtp_message_read(struct smtp *s);
 enum smtp_step smtp_message_on_message(struct smtp *s);
 enum smtp_step smtp_message_on_delivered(struct smtp *s);
+
+/* smtp_bdat.c */
+/* `problem`: why the command cannot run. */
+enum smtp_step smtp_bdat_command(struct smtp *s, struct octets argument,
+				 struct smtp_problem problem);
+/* The last verdict refuses the command. */
+enum smtp_step smtp_bdat_refuse(struct smtp *s, struct octets argument);
+enum smtp_step smtp_bdat_on_data(struct smtp *s);
+enum smtp_step smtp_bdat_read(struct smtp *s);
+enum smtp_step smtp_bdat_skip(struct smtp *s);
 
 #endif

@@ -3,98 +3,231 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "protocol/utf8.h"
+#include "smtp_dsn.h"
 #include "smtp_engine.h"
 #include "smtp_reply.h"
+#include "smtp_xtext.h"
 
-/* What is wrong with a command's argument; code 0: nothing. */
-struct problem {
-	int code;
-	const char *status, *text;
-};
+static const struct smtp_problem bad_params = {501, "5.5.4", "Bad parameters"};
 
-static const struct problem bad_params = {501, "5.5.4", "Bad parameters"};
+static const struct smtp_problem eight_bit = {500, "5.5.2", "Octets above 127 in a command"};
 
 /* "FROM:" or "TO:", the path, the parameters. Blanks after the colon are wrong by RFC 5321 3.3, yet
  * common enough in honest mail that they are let pass. */
-static struct problem parse(enum smtp_path_kind kind, struct octets argument,
-			    struct smtp_path *path, struct smtp_params *params)
+static struct smtp_problem parse(const struct smtp *s, enum smtp_path_kind kind,
+				 struct octets argument, struct smtp_path *path,
+				 struct smtp_params *params)
 {
+	/* No extension gives such octets a meaning where nothing else has one. */
+	bool eight = s->line.fault == SMTP_LINE_EIGHT_BIT;
 	bool reverse = kind == SMTP_PATH_REVERSE;
 	const char *keyword = reverse ? "FROM:" : "TO:";
 	const char *end = argument.data + argument.len;
 	const char *at = argument.data + strlen(keyword);
 
 	if (argument.len < strlen(keyword) || !text_is(argument.data, strlen(keyword), keyword))
-		return (struct problem){501, "5.5.4", reverse ? "Expected FROM:" : "Expected TO:"};
+		return eight ? eight_bit
+			     : (struct smtp_problem){501, "5.5.4",
+						     reverse ? "Expected FROM:" : "Expected TO:"};
 	while (at < end && *at == ' ')
 		at++;
-	switch (smtp_path_parse(kind, at, (size_t)(end - at), path)) {
-	case SMTP_PATH_GOOD:
-		break;
-	case SMTP_PATH_BAD:
-		return (struct problem){501, reverse ? "5.1.7" : "5.1.3", "Bad address syntax"};
-	case SMTP_PATH_EIGHT_BIT:
-		return (struct problem){553, "5.6.7", "Non-ASCII addresses are not supported"};
-	}
+	if (!smtp_path_parse(kind, at, (size_t)(end - at), path))
+		return (struct smtp_problem){501, reverse ? "5.1.7" : "5.1.3",
+					     "Bad address syntax"};
 	at += path->used;
 	switch (smtp_params_parse(at, (size_t)(end - at), params)) {
 	case SMTP_PARAMS_GOOD:
 		break;
 	case SMTP_PARAMS_BAD:
-		return bad_params;
+		return eight ? eight_bit : bad_params;
 	case SMTP_PARAMS_DUPLICATE:
-		return (struct problem){501, "5.5.4", "Parameter given twice"};
+		return (struct smtp_problem){501, "5.5.4", "Parameter given twice"};
 	}
-	return (struct problem){0};
+	return (struct smtp_problem){0};
 }
 
-static enum smtp_step refuse(struct smtp *s, struct problem problem)
+static enum smtp_step refuse(struct smtp *s, struct smtp_problem problem)
 {
-	/* A line with octets above 127 never parses. Outside a path no extension gives them a
-	 * meaning. */
-	if (s->line.fault == SMTP_LINE_EIGHT_BIT && problem.code != 553)
-		return smtp_reply_fault(s, 500, "5.5.2", "Octets above 127 in a command");
 	return smtp_reply_fault(s, problem.code, problem.status, problem.text);
 }
 
-static bool is_named(const struct hook_param *param, const char *name)
+/* --- octets above 127: RFC 6531 --- */
+
+static bool is_utf8(struct octets text)
 {
-	return text_is(param->name.data, param->name.len, name);
+	for (size_t at = 0, n; at < text.len; at += n) {
+		n = utf8_length(text.data + at, text.len - at);
+		if (!n)
+			return false;
+	}
+	return true;
 }
 
-static struct problem check_mail_param(const struct smtp *s, const struct hook_param *param)
+/* What may be there is known only when the parameters are: SMTPUTF8 stands behind the sender's
+ * path, and holds for the recipients too. UTF-8 is taken as it is, in any normal form: the mailbox
+ * and the domain are compared by others. */
+static struct smtp_problem check_utf8(const struct smtp *s, struct octets argument,
+				      const struct smtp_path *path, bool allowed)
+{
+	if (s->line.fault != SMTP_LINE_EIGHT_BIT)
+		return (struct smtp_problem){0};
+	if (!allowed && path->eight_bit)
+		return (struct smtp_problem){553, "5.6.7", "A non-ASCII address needs SMTPUTF8"};
+	if (!allowed)
+		return eight_bit;
+	if (!is_utf8(argument))
+		return (struct smtp_problem){501, "5.5.2", "Not UTF-8"};
+	return (struct smtp_problem){0};
+}
+
+static bool has_smtputf8(const struct hook_param *params, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text_is(params[i].name.data, params[i].name.len, "SMTPUTF8"))
+			return true;
+	return false;
+}
+
+/* --- parameters --- */
+
+/* A parameter of an extension that was not offered is an unknown one: to ignore it would be to
+ * promise what it asks for. */
+struct parameter {
+	const char *name;
+	bool (*is_offered)(const struct smtp *s); /* NULL: always */
+	struct smtp_problem (*check)(const struct smtp *s, struct octets value);
+};
+
+static struct smtp_problem unless(bool good)
+{
+	return good ? (struct smtp_problem){0} : bad_params;
+}
+
+static struct smtp_problem check_flag(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(!value.data);
+}
+
+/* RFC 1870 */
+static struct smtp_problem check_size(const struct smtp *s, struct octets value)
 {
 	uint64_t size;
 
-	if (is_named(param, "SIZE")) { /* RFC 1870 */
-		if (!smtp_params_size(param->value, &size))
-			return bad_params;
-		if (size > s->settings->message_size)
-			return (struct problem){552, "5.3.4", "Message too large"};
-	} else if (is_named(param, "BODY")) { /* RFC 6152 */
-		if (!text_is(param->value.data, param->value.len, "7BIT") &&
-		    !text_is(param->value.data, param->value.len, "8BITMIME"))
-			return bad_params;
-	} else {
-		return (struct problem){555, "5.5.4", "Unknown parameter"};
-	}
-	return (struct problem){0};
+	if (!smtp_params_size(value, &size))
+		return bad_params;
+	if (size > s->settings->message_size)
+		return (struct smtp_problem){552, "5.3.4", "Message too large"};
+	return (struct smtp_problem){0};
 }
+
+/* RFC 6152, RFC 3030 */
+static struct smtp_problem check_body(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(text_is(value.data, value.len, "7BIT") ||
+		      text_is(value.data, value.len, "8BITMIME") ||
+		      text_is(value.data, value.len, "BINARYMIME"));
+}
+
+/* RFC 4954 section 5: whom another server holds for the author. It is told to the services, and
+ * nobody here believes it. */
+static struct smtp_problem check_auth(const struct smtp *s, struct octets value)
+{
+	char text[500]; /* RFC 4954 section 3 */
+	size_t len;
+
+	(void)s;
+	return unless(value.len &&
+		      smtp_xtext_decode(value.data, value.len, text, sizeof text, &len));
+}
+
+static struct smtp_problem check_ret(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(smtp_dsn_ret(value));
+}
+
+static struct smtp_problem check_envid(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(smtp_dsn_envid(value));
+}
+
+static struct smtp_problem check_notify(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(smtp_dsn_notify(value));
+}
+
+static struct smtp_problem check_orcpt(const struct smtp *s, struct octets value)
+{
+	(void)s;
+	return unless(smtp_dsn_orcpt(value));
+}
+
+static bool has_dsn(const struct smtp *s)
+{
+	return s->settings->dsn;
+}
+
+static const struct parameter mail_parameters[] = {
+	{"SIZE", NULL, check_size},
+	{"BODY", NULL, check_body},
+	{"SMTPUTF8", NULL, check_flag},
+	{"RET", has_dsn, check_ret},
+	{"ENVID", has_dsn, check_envid},
+	/* RFC 8689 section 2: in clear it is not offered. */
+	{"REQUIRETLS", smtp_is_secure, check_flag},
+	{"AUTH", smtp_login_is_offered, check_auth},
+	{0},
+};
+
+static const struct parameter rcpt_parameters[] = {
+	{"NOTIFY", has_dsn, check_notify},
+	{"ORCPT", has_dsn, check_orcpt},
+	{0},
+};
+
+static struct smtp_problem check_param(const struct smtp *s, const struct parameter *table,
+				       const struct hook_param *param)
+{
+	for (; table->name; table++)
+		if (text_is(param->name.data, param->name.len, table->name) &&
+		    (!table->is_offered || table->is_offered(s)))
+			return table->check(s, param->value);
+	return (struct smtp_problem){555, "5.5.4", "Unknown parameter"};
+}
+
+/* The first that is wrong. */
+static struct smtp_problem check_params(const struct smtp *s, const struct parameter *table,
+					const struct smtp_params *params)
+{
+	struct smtp_problem problem = {0};
+
+	for (size_t i = 0; i < params->len && !problem.code; i++)
+		problem = check_param(s, table, &params->list[i]);
+	return problem;
+}
+
+/* --- the commands --- */
 
 enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument)
 {
 	struct smtp_path path;
 	struct smtp_params params;
-	struct problem problem = parse(SMTP_PATH_REVERSE, argument, &path, &params);
+	struct smtp_problem problem = parse(s, SMTP_PATH_REVERSE, argument, &path, &params);
 
 	if (s->messages >= s->settings->messages)
 		return smtp_reply_closing(s, DISCONNECT_MESSAGES);
+	if (!problem.code)
+		problem = check_utf8(s, argument, &path, has_smtputf8(params.list, params.len));
 	if (problem.code)
 		return refuse(s, problem);
 	s->mailbox = smtp_mailbox_new(&path, &params);
 	s->reply.mailbox = &s->mailbox->facts;
-	for (size_t i = 0; i < params.len && !problem.code; i++)
-		problem = check_mail_param(s, &params.list[i]);
+	problem = check_params(s, mail_parameters, &params);
 	if (problem.code)
 		return refuse(s, problem);
 	return smtp_ask(s, HOOK_MAIL);
@@ -109,10 +242,15 @@ enum smtp_step smtp_envelope_on_mail(struct smtp *s)
 }
 
 /* The relay rule. No service can lift it: an open relay would be one wrong "accept" away. "%" and
- * "!" in the local part mean nothing here, so user%elsewhere@ours is a mailbox of ours. */
-static bool is_ours(const struct smtp_settings *settings, const struct smtp_path *path)
+ * "!" in the local part mean nothing here, so user%elsewhere@ours is a mailbox of ours. Only the
+ * case of ASCII letters is ignored: a U-label must be listed as it is sent. */
+static bool may_receive(const struct smtp *s, const struct smtp_path *path)
 {
+	const struct smtp_settings *settings = s->settings;
+
 	if (settings->accept_any || !path->domain.len) /* <postmaster>: RFC 5321 4.5.1 */
+		return true;
+	if (s->relay_allowed || s->authenticated)
 		return true;
 	for (size_t i = 0; i < settings->accept_domains_len; i++)
 		if (text_is(path->domain.data, path->domain.len, settings->accept_domains[i]))
@@ -124,16 +262,21 @@ enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument)
 {
 	struct smtp_path path;
 	struct smtp_params params;
-	struct problem problem = parse(SMTP_PATH_FORWARD, argument, &path, &params);
+	struct smtp_problem problem = parse(s, SMTP_PATH_FORWARD, argument, &path, &params);
+	const struct hook_mailbox *sender = &s->transaction.sender->facts;
 
 	s->transaction.tried++;
+	if (!problem.code)
+		problem = check_utf8(s, argument, &path,
+				     has_smtputf8(sender->params, sender->params_len));
 	if (problem.code)
 		return refuse(s, problem);
 	s->mailbox = smtp_mailbox_new(&path, &params);
 	s->reply.mailbox = &s->mailbox->facts;
-	if (params.len)
-		return smtp_reply_fault(s, 555, "5.5.4", "Unknown parameter");
-	if (!is_ours(s->settings, &path))
+	problem = check_params(s, rcpt_parameters, &params);
+	if (problem.code)
+		return refuse(s, problem);
+	if (!may_receive(s, &path))
 		return smtp_reply_fault(s, 550, "5.7.1", "Relay access denied");
 	/* RFC 5321 4.5.3.1.10: 452, so that the client sends the message again to the others. It is
 	 * no fault. */

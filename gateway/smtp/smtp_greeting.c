@@ -55,12 +55,23 @@ static enum smtp_step refusing_banner(struct smtp *s)
 	return step;
 }
 
+/* The client was to wait for the banner, and talks already: so do programs that push their whole
+ * dialogue at any port without reading. */
+enum smtp_step smtp_greeting_early_talk(struct smtp *s)
+{
+	s->reply.violation = "early_talk";
+	return smtp_reply_last(s, 554, "", "Protocol error: talked before the banner",
+			       DISCONNECT_EARLY_TALK);
+}
+
 enum smtp_step smtp_greeting_on_connect(struct smtp *s)
 {
 	char line[VERDICT_LINE_MAX + 1];
 
 	if (s->verdict.kind != VERDICT_ACCEPT)
 		return refusing_banner(s);
+	free(s->greeting);
+	s->greeting = NULL;
 	if (s->verdict.text)
 		s->greeting = mem_copy_string(smtp_verdict_line(s, line, ""));
 	return s->secure ? smtp_greeting_ask_secure(s) : banner(s);
@@ -108,7 +119,8 @@ enum smtp_step smtp_greeting_on_starttls(struct smtp *s)
  * is an attacker, and the connection is worth nothing. */
 enum smtp_step smtp_greeting_handshake(struct smtp *s)
 {
-	if (!s->in->len)
+	/* Under implicit TLS nothing was ever read in clear: what is there is the handshake's. */
+	if (!s->in->len || s->settings->implicit_tls)
 		return SMTP_NEED_TLS;
 	s->phase = SMTP_PHASE_GONE;
 	s->reason = DISCONNECT_STARTTLS_INJECTION;

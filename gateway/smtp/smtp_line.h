@@ -25,11 +25,13 @@ struct smtp_line {
 	bool skipping; /* the line is too long and its end has not come */
 };
 
-/* Looks for a line at the front of the `len` octets. True: the line is in *line, until
- * smtp_line_fini(). False: more is needed. Either way the first *used octets are done with and must
- * not be shown again. */
-bool smtp_line_read(struct smtp_line *line, const char *data, size_t len, size_t *used);
+/* Looks for a line of at most `max` octets with its CRLF at the front of the `len` octets. True:
+ * the line is in *line, until smtp_line_fini(). False: more is needed. Either way the first *used
+ * octets are done with and must not be shown again. */
+bool smtp_line_read(struct smtp_line *line, const char *data, size_t len, size_t max, size_t *used);
 /* Frees the text and makes the reader ready for the next line. */
 void smtp_line_fini(struct smtp_line *line);
+/* The same, for a line with a password in it: nothing of it stays in memory. */
+void smtp_line_wipe(struct smtp_line *line);
 
 #endif

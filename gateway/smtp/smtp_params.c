@@ -8,10 +8,12 @@ static bool is_keyword_octet(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-';
 }
 
-/* esmtp-value = 1*(%d33-60 / %d62-126) */
+/* esmtp-value = 1*(%d33-60 / %d62-126 / UTF8-non-ascii), the last one of RFC 6531 3.3 */
 static bool is_value_octet(char c)
 {
-	return c >= 33 && c <= 126 && c != '=';
+	unsigned char octet = (unsigned char)c;
+
+	return octet >= 33 && octet != 127 && octet != '=';
 }
 
 static size_t span(const char *data, size_t len, bool (*accept)(char))

@@ -2,7 +2,7 @@
  *
  *      " SIZE=1000 BODY=8BITMIME SMTPUTF8"  ->  SIZE 1000, BODY 8BITMIME, SMTPUTF8 (no value)
  *
- * What a parameter means is not known here. */
+ * What a parameter means is not known here, nor whether octets above 127 in a value are UTF-8. */
 #ifndef SMTP_SMTP_PARAMS_H
 #define SMTP_SMTP_PARAMS_H
 

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "smtp_literal.h"
 
-#define LABEL_MAX 63 /* octets: RFC 1035 2.3.4; a longer label exists in no DNS */
+/* Octets: RFC 1035 2.3.4; a longer label exists in no DNS. A U-label may be longer: it is the
+ * A-label made of it that is not (RFC 5890 4.2). */
+#define LABEL_MAX 63
 
 struct cursor {
 	const char *data;
@@ -17,9 +19,15 @@ static bool is_let_dig(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
+/* UTF8-non-ascii, as RFC 6531 3.3 adds it to atext, qtextSMTP and sub-domain */
+static bool is_eight_bit(char c)
+{
+	return (unsigned char)c > 127;
+}
+
 static bool is_atext(char c)
 {
-	return is_let_dig(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+	return is_let_dig(c) || is_eight_bit(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
 /* The next octet, NUL at the end: no rule below accepts a NUL. */
@@ -63,23 +71,32 @@ static bool take_quoted_string(struct smtp_path *path, struct cursor *c)
 	if (!take(c, '"'))
 		return false;
 	while (!take(c, '"')) {
-		take(c, '\\');
-		if (peek(c) < 32 || peek(c) > 126 || !take_local_octet(path, c))
+		bool pair = take(c, '\\');
+		bool ascii = peek(c) >= 32 && peek(c) <= 126;
+
+		if (!ascii && (pair || !is_eight_bit(peek(c))))
+			return false;
+		if (!take_local_octet(path, c))
 			return false;
 	}
 	return true;
 }
 
-/* sub-domain = Let-dig [Ldh-str] */
+/* sub-domain = Let-dig [Ldh-str] / U-label */
 static bool take_label(struct cursor *c)
 {
 	size_t start = c->at;
+	bool ascii = true;
 
-	if (!is_let_dig(peek(c)))
+	if (peek(c) == '-')
 		return false;
-	while (is_let_dig(peek(c)) || peek(c) == '-')
+	while (is_let_dig(peek(c)) || is_eight_bit(peek(c)) || peek(c) == '-') {
+		ascii = ascii && !is_eight_bit(peek(c));
 		c->at++;
-	return c->data[c->at - 1] != '-' && c->at - start <= LABEL_MAX;
+	}
+	if (c->at == start || c->data[c->at - 1] == '-')
+		return false;
+	return !ascii || c->at - start <= LABEL_MAX;
 }
 
 /* Domain = sub-domain *("." sub-domain). A dot at the end is no part of it. */
@@ -158,18 +175,16 @@ static bool take_path(enum smtp_path_kind kind, struct cursor *c, struct smtp_pa
 	return take_mailbox(kind, c, path) && take(c, '>');
 }
 
-enum smtp_path_result smtp_path_parse(enum smtp_path_kind kind, const char *data, size_t len,
-				      struct smtp_path *path)
+bool smtp_path_parse(enum smtp_path_kind kind, const char *data, size_t len, struct smtp_path *path)
 {
 	struct cursor c = {data, len, 0};
 
 	path->local_len = 0;
-	if (take_path(kind, &c, path)) {
-		path->used = c.at;
-		return SMTP_PATH_GOOD;
-	}
-	for (; c.at < len && data[c.at] != '>'; c.at++)
-		if ((unsigned char)data[c.at] > 127)
-			return SMTP_PATH_EIGHT_BIT;
-	return SMTP_PATH_BAD;
+	path->eight_bit = false;
+	if (!take_path(kind, &c, path))
+		return false;
+	path->used = c.at;
+	for (size_t i = 0; i < c.at; i++)
+		path->eight_bit = path->eight_bit || is_eight_bit(data[i]);
+	return true;
 }

@@ -5,7 +5,9 @@
  *                       |loc| |-domain--|          used: up to and with the ">"
  *
  * Strict: what is no path by the grammar is refused, since what one server repairs another reads
- * otherwise. The route is read and dropped (appendix C). */
+ * otherwise. The route is read and dropped (appendix C). Octets above 127 are let pass wherever RFC
+ * 6531 has UTF-8; whether they may be there, and are UTF-8, is the caller's to judge, who knows the
+ * parameters behind the path. */
 #ifndef SMTP_SMTP_PATH_H
 #define SMTP_SMTP_PATH_H
 
@@ -19,23 +21,18 @@
 
 enum smtp_path_kind { SMTP_PATH_REVERSE, SMTP_PATH_FORWARD };
 
-enum smtp_path_result {
-	SMTP_PATH_GOOD,
-	SMTP_PATH_BAD,	     /* no path, or a part of it too long */
-	SMTP_PATH_EIGHT_BIT, /* no path, with octets above 127: perhaps one of RFC 6531 */
-};
-
 struct smtp_path {
 	struct octets address; /* within `data`; empty, but present, for <> */
 	struct octets domain;  /* within `data`; empty, but present, for <> and <postmaster> */
 	char local[SMTP_PATH_LOCAL_MAX]; /* without quotes and backslashes */
 	size_t local_len;
 	size_t used;
+	bool eight_bit; /* there are octets above 127, perhaps in the route */
 };
 
-/* Reads the path at the front of `data`. `kind` says whether <> or <postmaster> is a path. *path is
- * only to be used after SMTP_PATH_GOOD. */
-enum smtp_path_result smtp_path_parse(enum smtp_path_kind kind, const char *data, size_t len,
-				      struct smtp_path *path);
+/* Reads the path at the front of `data`. `kind` says whether <> or <postmaster> is a path. False:
+ * there is none, or a part of it is too long; *path is worth nothing then. */
+bool smtp_path_parse(enum smtp_path_kind kind, const char *data, size_t len,
+		     struct smtp_path *path);
 
 #endif

@@ -7,12 +7,15 @@ static const char field_name[] = "received";
 static void scan_octet(struct smtp_received *r, char c)
 {
 	if (c == '\n') {
+		/* A line of an LF alone too, where such messages are accepted. */
+		r->over = r->cr || (!r->matched && !r->skip);
 		r->matched = 0;
-		r->skip = false;
+		r->skip = r->cr = false;
+	} else if (r->cr) { /* it was one without LF */
+		r->cr = false;
+		r->skip = true;
 	} else if (c == '\r' && !r->matched) {
-		/* The empty line. A CR without LF may look like it, but its message is refused
-		 * anyway. */
-		r->over = true;
+		r->cr = true;
 	} else if (r->matched < sizeof field_name - 1) {
 		/* Setting the bit of lower case turns no other octet than R into r, and so on. */
 		if ((c | 0x20) == field_name[r->matched])

@@ -11,6 +11,7 @@ struct smtp_received {
 	unsigned count;
 	unsigned char matched; /* octets of "received" at the front of this line */
 	bool skip;	       /* this line is no Received: or is counted */
+	bool cr;	       /* the line has begun with a CR: with an LF it is the empty line */
 	bool over;	       /* the header has ended */
 };
 

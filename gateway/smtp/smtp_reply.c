@@ -10,10 +10,11 @@
 #define REPLY_MAX 512 /* with the CRLF: RFC 5321 4.5.3.1.5 */
 
 /* RFC 2034 section 3 (4): in all 2yz, 4yz and 5yz replies but the greeting and any reply to EHLO or
- * HELO, which includes their refusals. */
+ * HELO, which includes their refusals. LHLO is EHLO (RFC 2033 4.1). */
 static bool has_status(const struct smtp *s)
 {
-	return s->greeted && s->reply.verb != SMTP_EHLO && s->reply.verb != SMTP_HELO;
+	return s->greeted && s->reply.verb != SMTP_EHLO && s->reply.verb != SMTP_HELO &&
+	       s->reply.verb != SMTP_LHLO;
 }
 
 /* Texts of services are checked where they come in. Should one slip through, a control octet would
@@ -40,11 +41,77 @@ static void write_line(struct smtp *s, bool last, const char *text, size_t len)
 
 static void describe_transaction(struct smtp *s)
 {
-	bool open = smtp_transaction_is_open(&s->transaction);
+	bool open = smtp_transaction_is_open(&s->transaction) || s->repeats;
 
 	s->reply.transaction_begun = open && !s->transaction_reported;
 	s->reply.transaction_ended = !open && s->transaction_reported;
 	s->transaction_reported = open;
+}
+
+static void write_lines(struct smtp *s, const char *text)
+{
+	for (;;) {
+		size_t n = strcspn(text, "\n");
+
+		write_line(s, !text[n], text, n);
+		if (!text[n])
+			break;
+		text += n + 1;
+	}
+	assert(!s->out->overflow); /* nothing is read while `out` is half full */
+}
+
+/* RFC 2033 4.2: after the final dot each accepted recipient gets a reply of its own. They are all
+ * the same, since one delivery answers for all. A 421 is no answer for any of them. */
+static void begin_repeats(struct smtp *s)
+{
+	const struct smtp_transaction *t = &s->transaction;
+
+	if (!s->settings->lmtp || s->reply.verb != SMTP_MESSAGE || s->reply.code == 421)
+		return;
+	/* RFC 3030 section 2: a chunk that is not the last has one reply, also here. */
+	if (s->line.len && !s->chunk.last)
+		return;
+	s->reply.mailbox = t->recipients_len ? &t->recipients[0] : NULL;
+	s->repeats = t->recipients_len ? (unsigned)t->recipients_len - 1 : 0;
+}
+
+void smtp_reply_challenge(struct smtp *s, const char *text)
+{
+	buf_printf(s->out, "334 %s\r\n", text);
+}
+
+enum smtp_step smtp_reply_again(struct smtp *s)
+{
+	const struct smtp_transaction *t = &s->transaction;
+
+	if (s->out->len > SMTP_OUT_MAX / 2)
+		return SMTP_NEED_INPUT;
+	s->reply.mailbox = &t->recipients[t->recipients_len - s->repeats];
+	s->repeats--;
+	s->reply.line = (struct octets){"", 0};
+	describe_transaction(s);
+	write_lines(s, s->repeated_text);
+	return SMTP_GOT_REPLY;
+}
+
+static void describe_line(struct smtp *s)
+{
+	enum smtp_verb verb = s->reply.verb;
+
+	if (verb == SMTP_AUTH)
+		smtp_login_mask_line(s);
+	/* After a refused AUTH some clients go on with user and password as if they were asked. */
+	if (verb == SMTP_UNKNOWN && s->auth_refused && s->line.len) {
+		explicit_bzero(s->line.text, s->line.len);
+		s->line.text[0] = '*';
+		s->line.len = 1;
+	}
+	if (verb != SMTP_UNKNOWN)
+		s->auth_refused = verb == SMTP_AUTH && s->reply.code != 235;
+	s->reply.line = (struct octets){s->line.text ? s->line.text : "", s->line.len};
+	if (verb == SMTP_GREETING) /* the line that is being read is answered by nothing */
+		s->reply.line = (struct octets){"", 0};
 }
 
 enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, const char *text)
@@ -58,18 +125,12 @@ enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, con
 	s->reply.code = code;
 	s->reply.status = s->reply_status;
 	s->reply.text = s->reply_text;
-	s->reply.line = (struct octets){s->line.text ? s->line.text : "", s->line.len};
-	if (s->reply.verb == SMTP_GREETING || s->reply.verb == SMTP_MESSAGE)
-		s->reply.line = (struct octets){"", 0};
+	describe_line(s);
+	begin_repeats(s);
+	if (s->repeats)
+		s->repeated_text = mem_copy_string(text);
 	describe_transaction(s);
-	for (;;) {
-		write_line(s, !text[n], text, n);
-		if (!text[n])
-			break;
-		text += n + 1;
-		n = strcspn(text, "\n");
-	}
-	assert(!s->out->overflow); /* nothing is read while `out` is half full */
+	write_lines(s, text);
 	s->replied = true;
 	return SMTP_GOT_REPLY;
 }
@@ -106,10 +167,15 @@ enum smtp_step smtp_reply_closing(struct smtp *s, enum disconnect_reason reason)
 			       reason);
 }
 
-enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, const char *text)
+static bool is_one_too_many(struct smtp *s)
 {
 	s->errors++;
-	if (s->errors - s->forgiven > s->settings->errors)
+	return s->errors - s->forgiven > s->settings->errors;
+}
+
+enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, const char *text)
+{
+	if (is_one_too_many(s))
 		return smtp_reply_closing(s, DISCONNECT_ERRORS);
 	return smtp_reply_send(s, code, status, text);
 }
@@ -138,6 +204,13 @@ enum smtp_step smtp_reply_refusal(struct smtp *s, enum hook hook)
 				     verdict_status(&s->verdict, hook));
 }
 
+enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook)
+{
+	if (is_one_too_many(s))
+		return smtp_reply_closing(s, DISCONNECT_ERRORS);
+	return smtp_reply_refusal(s, hook);
+}
+
 enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const char *status,
 				 const char *text)
 {
@@ -150,16 +223,24 @@ enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const
 
 void smtp_reply_forget(struct smtp *s)
 {
-	if (!s->replied)
+	enum smtp_verb verb;
+
+	if (!s->replied || (s->repeats && !s->ending))
 		return;
+	verb = s->repeats ? SMTP_MESSAGE : SMTP_GREETING; /* of the 421 in place of the others */
 	s->replied = false;
+	s->repeats = 0;
+	free(s->repeated_text);
+	s->repeated_text = NULL;
 	free(s->reply_text);
 	s->reply_text = NULL;
-	s->reply = (struct smtp_reply){0};
+	s->reply = (struct smtp_reply){.verb = verb};
 	free(s->new_helo);
 	s->new_helo = NULL;
 	free(s->mailbox);
 	s->mailbox = NULL;
+	if (!s->authenticated)
+		smtp_auth_fini(&s->auth);
 	smtp_line_fini(&s->line);
 	if (s->transaction.over)
 		smtp_transaction_fini(&s->transaction);

@@ -14,6 +14,8 @@ enum smtp_step smtp_reply_fault(struct smtp *s, int code, const char *status, co
 enum smtp_step smtp_reply_refusal(struct smtp *s, enum hook hook);
 /* The same, with another code. */
 enum smtp_step smtp_reply_refusal_as(struct smtp *s, int code, const char *status);
+/* The same, for what is also the client's own fault. */
+enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook);
 /* The last verdict's accept, its own code and text before the ones given. */
 enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const char *status,
 				 const char *text);
@@ -23,6 +25,11 @@ enum smtp_step smtp_reply_last(struct smtp *s, int code, const char *status, con
 /* The same with the reason's own 421. */
 enum smtp_step smtp_reply_closing(struct smtp *s, enum disconnect_reason reason);
 
+/* Writes "334 " and the text, base64. That is no reply: AUTH is answered by what comes in the
+ * end. */
+void smtp_reply_challenge(struct smtp *s, const char *text);
+/* LMTP: says the last reply once more. SMTP_NEED_INPUT when `out` must drain first. */
+enum smtp_step smtp_reply_again(struct smtp *s);
 /* Forgets the command and the reply that were reported. */
 void smtp_reply_forget(struct smtp *s);
 

@@ -19,6 +19,7 @@ struct reader {
 static const char *const marks[] = {
 	[DIALOGUE_SEND] = "C:",	  [DIALOGUE_REPLY] = "S:", [DIALOGUE_HOOK] = "H:",
 	[DIALOGUE_STORED] = "D:", [DIALOGUE_TLS] = "T:",   [DIALOGUE_CLOSED] = "X:",
+	[DIALOGUE_CLIENT] = "N:",
 };
 
 const char *dialogue_mark(enum dialogue_kind kind)
@@ -106,6 +107,18 @@ static void read_hook(const struct reader *r, char *text)
 		fail(r, "hook %s is not among those of `set hooks`", word);
 }
 
+/* "name=value ..." */
+static void read_client(const struct reader *r, const char *text)
+{
+	struct dialogue_item *item = add_item(r, DIALOGUE_CLIENT);
+	char *copy = NULL;
+
+	if (asprintf(&copy, "client %s", text) < 0)
+		abort();
+	read_fields(r, copy, item->fields, &item->fields_len);
+	free(copy);
+}
+
 static void set_verdict_field(const struct reader *r, struct verdict *v, const char *name,
 			      const char *value)
 {
@@ -190,6 +203,9 @@ static void read_marked(struct reader *r, char mark, char *text)
 		break;
 	case 'T':
 		add_item(r, DIALOGUE_TLS);
+		break;
+	case 'N':
+		read_client(r, text);
 		break;
 	case 'X':
 		read_closed(r, text);

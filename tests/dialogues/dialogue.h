@@ -20,6 +20,7 @@ enum dialogue_kind {
 	DIALOGUE_HOOK,	 /* H: V:  hook, fields, verdict */
 	DIALOGUE_STORED, /* D:     octets */
 	DIALOGUE_TLS,	 /* T: */
+	DIALOGUE_CLIENT, /* N:     fields */
 	DIALOGUE_CLOSED, /* X:     reason */
 };
 
@@ -48,6 +49,7 @@ struct dialogue {
 	struct smtp_settings settings;
 	char **domains; /* settings.accept_domains points at them */
 	unsigned hooks; /* 1u << HOOK_x: those a service is asked at */
+	bool relay, xclient, banner_wait;
 	struct dialogue_item *items;
 	size_t items_len;
 };

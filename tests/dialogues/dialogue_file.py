@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Set, Tuple
 
-HOOKS = ("connect", "ehlo", "starttls", "secure", "mail", "rcpt", "data", "message", "disconnect")
+HOOKS = ("connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect")
 NUMBERS = ("message_size", "recipients", "errors", "commands", "messages")
-FLAGS = ("starttls", "implicit_tls", "require_tls")
+FLAGS = ("starttls", "implicit_tls", "auth", "require_tls")
+# What only the engine's caller can set: the program has no setting for it.
+ENGINE_FLAGS = ("lmtp", "dsn", "bare_newline_accept", "relay", "xclient", "banner_wait")
 
 _ESCAPE = re.compile(rb"\\(?:\*([1-9][0-9]*)\{([^}]*)\}|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _NAMED = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b'"': b'"'}
@@ -51,7 +53,7 @@ def fields(text: str) -> List[Tuple[str, bytes]]:
 class Item:
     """One line, or several C: R: or D: lines that belong together."""
 
-    mark: str  # C S H D T W E X
+    mark: str  # C S H D T W N E X
     line: int
     octets: bytes = b""
     word: str = ""
@@ -73,6 +75,11 @@ class Dialogue:
         return [item for item in self.items if item.mark == mark]
 
     @property
+    def engine_only(self) -> bool:
+        # The configuration has no domains beyond ASCII yet.
+        return any(name in self.settings for name in ENGINE_FLAGS) or not "".join(self.domains).isascii()
+
+    @property
     def starts_tls(self) -> bool:
         """Whether STARTTLS is part of it: implicit TLS would change what happens."""
         if self.settings.get("starttls") or self.settings.get("require_tls"):
@@ -82,7 +89,7 @@ class Dialogue:
 
 def _set(dialogue: Dialogue, text: str) -> None:
     name, _, value = text.partition(" ")
-    if name in FLAGS and not value:
+    if name in FLAGS + ENGINE_FLAGS and not value:
         dialogue.settings[name] = True
     elif name in NUMBERS and value.isdigit():
         dialogue.settings[name] = int(value)
@@ -112,6 +119,8 @@ def _marked(dialogue: Dialogue, number: int, mark: str, text: str, joinable: boo
             raise BadDialogue("V: must follow H:")
         word, _, rest = text.partition(" ")
         items[-1].verdict, items[-1].verdict_fields = word, fields(rest)
+    elif mark == "N":
+        items.append(Item(mark, number, fields=fields(text)))
     elif mark in "HEX":
         word, _, rest = text.partition(" ")
         if mark == "H" and word not in dialogue.hooks:

@@ -13,16 +13,24 @@ enum setting_kind { SETTING_FLAG, SETTING_COUNT, SETTING_SIZE, SETTING_DOMAINS, 
 static const struct setting {
 	const char *name;
 	enum setting_kind kind;
-	size_t place; /* in struct smtp_settings */
+	size_t place; /* in struct dialogue */
 } settings[] = {
-	{"message_size", SETTING_SIZE, offsetof(struct smtp_settings, message_size)},
-	{"recipients", SETTING_COUNT, offsetof(struct smtp_settings, recipients)},
-	{"errors", SETTING_COUNT, offsetof(struct smtp_settings, errors)},
-	{"commands", SETTING_COUNT, offsetof(struct smtp_settings, commands)},
-	{"messages", SETTING_COUNT, offsetof(struct smtp_settings, messages)},
-	{"starttls", SETTING_FLAG, offsetof(struct smtp_settings, starttls)},
-	{"implicit_tls", SETTING_FLAG, offsetof(struct smtp_settings, implicit_tls)},
-	{"require_tls", SETTING_FLAG, offsetof(struct smtp_settings, require_tls)},
+	{"message_size", SETTING_SIZE, offsetof(struct dialogue, settings.message_size)},
+	{"recipients", SETTING_COUNT, offsetof(struct dialogue, settings.recipients)},
+	{"errors", SETTING_COUNT, offsetof(struct dialogue, settings.errors)},
+	{"commands", SETTING_COUNT, offsetof(struct dialogue, settings.commands)},
+	{"messages", SETTING_COUNT, offsetof(struct dialogue, settings.messages)},
+	{"starttls", SETTING_FLAG, offsetof(struct dialogue, settings.starttls)},
+	{"implicit_tls", SETTING_FLAG, offsetof(struct dialogue, settings.implicit_tls)},
+	{"auth", SETTING_FLAG, offsetof(struct dialogue, settings.auth)},
+	{"require_tls", SETTING_FLAG, offsetof(struct dialogue, settings.require_tls)},
+	{"lmtp", SETTING_FLAG, offsetof(struct dialogue, settings.lmtp)},
+	{"dsn", SETTING_FLAG, offsetof(struct dialogue, settings.dsn)},
+	{"bare_newline_accept", SETTING_FLAG,
+	 offsetof(struct dialogue, settings.bare_newline_accept)},
+	{"relay", SETTING_FLAG, offsetof(struct dialogue, relay)},
+	{"xclient", SETTING_FLAG, offsetof(struct dialogue, xclient)},
+	{"banner_wait", SETTING_FLAG, offsetof(struct dialogue, banner_wait)},
 	{"accept_domains", SETTING_DOMAINS, 0},
 	{"hooks", SETTING_HOOKS, 0},
 };
@@ -119,7 +127,7 @@ static const char *set_number(const struct setting *setting, char *place, const 
 
 static const char *set_value(struct dialogue *d, const struct setting *setting, const char *value)
 {
-	char *place = (char *)&d->settings + setting->place;
+	char *place = (char *)d + setting->place;
 	bool on = true;
 
 	switch (setting->kind) {

@@ -60,9 +60,12 @@ class Gateway:
             "address": "{}:{}".format(*self.address),
             "tls": tls,
             "delivery": "inbox",
+            "resolve_names": False,
         }
         if dialogue.domains:
             listener["accept_domains"] = dialogue.domains
+        if dialogue.settings.get("auth"):
+            listener["auth"] = True
         if dialogue.settings.get("require_tls"):
             listener["require_tls"] = True
         config: Dict[str, Any] = {

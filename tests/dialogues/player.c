@@ -9,6 +9,7 @@
 #include "dialogue_text.h"
 #include "player_facts.h"
 #include "player_fault.h"
+#include "player_report.h"
 
 #define REPLY_LINE_MAX 512 /* with CRLF (RFC 5321 section 4.5.3.1.5) */
 
@@ -62,9 +63,11 @@ static void on_line(struct player *p, const char *line, size_t len)
 	if (item == NULL || item->kind != DIALOGUE_REPLY ||
 	    !dialogue_text_matches(buf_head(&item->octets), item->octets.len, line, len))
 		fail(p, line, len, "S: ");
+	p->next++;
+	if (len >= 4 && memcmp(line, "334 ", 4) == 0)
+		return; /* no reply, but a part of AUTH */
 	buf_append(&p->lines, line, len);
 	buf_append(&p->lines, "\n", 1);
-	p->next++;
 }
 
 static void take_output(struct player *p)
@@ -81,20 +84,6 @@ static void take_output(struct player *p)
 	}
 }
 
-/* Whether a reply line is "CODE-" or "CODE " with `status` behind it; *text is what follows. */
-static bool read_reply_line(const char *line, size_t len, const struct smtp_reply *reply, bool last,
-			    const char **text)
-{
-	char head[32];
-	int n = snprintf(head, sizeof(head), "%d%c%s%s", reply->code, last ? ' ' : '-',
-			 reply->status, reply->status[0] != '\0' ? " " : "");
-
-	if (n < 0 || len < (size_t)n || memcmp(line, head, (size_t)n) != 0)
-		return false;
-	*text = line + n;
-	return true;
-}
-
 /* The report must be the reply that was written: events are made of it. */
 static void check_report(struct player *p, const struct smtp_reply *reply)
 {
@@ -108,7 +97,7 @@ static void check_report(struct player *p, const struct smtp_reply *reply)
 		const char *lf = memchr(line, '\n', (size_t)(end - line));
 		size_t len = (size_t)(lf - line);
 
-		if (!read_reply_line(line, len, reply, lf + 1 == end, &text) ||
+		if (!player_report_fits(line, len, reply, lf + 1 == end, &text) ||
 		    (first && (strlen(reply->text) != (size_t)(lf - text) ||
 			       memcmp(text, reply->text, (size_t)(lf - text)) != 0)))
 			fail(p, line, len, "the report %d \"%s\" \"%s\" of the reply ", reply->code,
@@ -125,14 +114,8 @@ static void on_reply(struct player *p)
 	if (reply->verb == SMTP_GREETING && p->reports->len > 0)
 		fail(p, NULL, 0, "a report of a second greeting");
 	buf_consume(&p->lines, p->lines.len);
-	buf_printf(p->reports, "%s %d %s %s violation=%s begun=%d ended=%d command=",
-		   smtp_verb_word(reply->verb), reply->code, reply->status, reply->text,
-		   reply->violation != NULL ? reply->violation : "-", reply->transaction_begun,
-		   reply->transaction_ended);
-	if (reply->line.len > 0)
-		buf_append(p->reports, reply->line.data, reply->line.len);
-	buf_append(p->reports, "\n", 1);
-	if (reply->verb == SMTP_MESSAGE)
+	player_report_add(p->reports, reply);
+	if (reply->verb == SMTP_MESSAGE || reply->transaction_ended)
 		buf_consume(&p->stored, p->stored.len);
 }
 
@@ -161,12 +144,30 @@ static void on_hook(struct player *p)
 	request.hook = smtp_hook(p->smtp);
 	request.message = request.hook == HOOK_MESSAGE ? &message : NULL;
 	if ((p->dialogue->hooks & (1u << request.hook)) == 0) {
+		/* Nobody logs in without a service's word. */
+		if (request.hook == HOOK_AUTH)
+			accept.kind = VERDICT_TEMPFAIL;
 		smtp_verdict(p->smtp, &accept);
 		return;
 	}
 	check_facts(p, &request);
 	if (!p->failed)
 		smtp_verdict(p->smtp, &p->dialogue->items[p->next++].verdict);
+}
+
+static void on_client(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+	struct buf found;
+
+	buf_init(&found, DIALOGUE_OCTETS_MAX);
+	if (item == NULL || item->kind != DIALOGUE_CLIENT)
+		fail(p, NULL, 0, "N: (XCLIENT was accepted)");
+	else if (!player_facts_match_client(item, smtp_xclient(p->smtp), &found))
+		fail(p, buf_head(&found), found.len, "N: ");
+	buf_fini(&found);
+	p->next++;
+	smtp_client_changed(p->smtp);
 }
 
 static void on_body(struct player *p)
@@ -282,6 +283,9 @@ static void on_step(struct player *p, enum smtp_step step)
 	case SMTP_NEED_TLS:
 		on_tls(p);
 		break;
+	case SMTP_NEED_CLIENT:
+		on_client(p);
+		break;
 	case SMTP_GOT_BODY:
 		on_body(p);
 		break;
@@ -337,10 +341,24 @@ static void leave(struct player *p)
 	}
 }
 
+/* The client that must wait for the banner does not. Its first octet is enough. */
+static void talk_early(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+
+	if (!p->dialogue->banner_wait || item == NULL || item->kind != DIALOGUE_SEND)
+		return;
+	p->batch = item;
+	p->next++;
+	arrive(p);
+	smtp_early_talk(p->smtp);
+}
+
 static void play_items(struct player *p)
 {
 	const struct dialogue_item *item;
 
+	talk_early(p);
 	run(p);
 	while (!p->failed && !p->finished && (item = next_item(p)) != NULL) {
 		if (item->kind == DIALOGUE_CLOSED && item->reason == DISCONNECT_CLIENT_GONE) {
@@ -367,6 +385,10 @@ bool player_play(const struct dialogue *dialogue, const struct player_cut *cut, 
 	buf_init(&p.lines, SMTP_OUT_MAX);
 	buf_init(&p.stored, DIALOGUE_OCTETS_MAX);
 	p.smtp = smtp_new(&dialogue->settings);
+	if (dialogue->relay)
+		smtp_allow_relay(p.smtp);
+	if (dialogue->xclient)
+		smtp_allow_xclient(p.smtp);
 	play_items(&p);
 	smtp_free(&p.smtp);
 	buf_fini(&p.in);

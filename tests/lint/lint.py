@@ -30,7 +30,7 @@ ROOMS = {
 }
 # Of a room that may include protocol, only these headers where the list is shorter than the room.
 PARTS = {
-    ("smtp", "protocol"): {"hook.h", "verdict.h"},
+    ("smtp", "protocol"): {"hook.h", "utf8.h", "verdict.h"},
     ("net", "protocol"): {"jsonl.h"},
 }
 # The only files that may see a library's header.
@@ -38,6 +38,7 @@ LIBRARIES = {
     r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]",
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
+    r"ares\.h": r"gateway/net/resolver_channel\.c",
     r"ev\.h": r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]",
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": r"gateway/net/\w+\.[ch]|gateway/\w+\.c",
     r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config)/\w+\.[ch]|gateway/\w+\.c",

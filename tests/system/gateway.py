@@ -65,7 +65,9 @@ class Gateway:
         self.port, self.tls_port = free_port(), free_port()
         policies = policies or {}
         self._make_certificate()
-        common = f"    accept_domains: [example.com]\n    policies: [{', '.join(policies)}]\n    delivery: place\n{listener}"
+        # Names would be asked of this machine's resolver, whatever that is.
+        names = "" if "resolve_names" in listener else "    resolve_names: false\n"
+        common = f"{names}    accept_domains: [example.com]\n    policies: [{', '.join(policies)}]\n    delivery: place\n{listener}"
         text = (
             f"hostname: mx.example.com\nruntime_dir: FOLDER/run\nspool_dir: FOLDER/spool\nuser: {user}\nworkers: {workers}\n"
             f"listeners:\n  - name: mx\n    address: '127.0.0.1:{self.port}'\n    tls: {tls}\n{common}"
@@ -170,15 +172,15 @@ class Gateway:
     def stored(self) -> List[pathlib.Path]:
         return sorted((self.folder / "mail" / "new").iterdir())
 
-    def connect(self) -> "Client":
-        return Client(self.port)
+    def connect(self, source: str = "127.0.0.1") -> "Client":
+        return Client(self.port, source)
 
 
 class Client:
     """An SMTP client that says exactly what it is told, over a plain socket."""
 
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         self._file = self.sock.makefile("rb")
 
     def __enter__(self) -> "Client":

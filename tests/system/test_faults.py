@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -12,17 +13,40 @@ from typing import Any, Callable, Dict, List
 
 from gateway import ROOT, Client, Gateway, service_process, socket_folder, unittest, wait_until
 
+# Leaves a mark in the file ASKED for each question at MAIL, and never answers it; one for each cancellation in CANCELLED.
 HANG_AT_MAIL = """
 service = gatepost.Service("hang", window=256)
+def mark(path):
+    with open(path, "ab") as file:
+        file.write(b"x")
 @service.mail
 async def mail(request):
-    await asyncio.sleep(3600)
+    mark(FOLDER + "/asked")
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        mark(FOLDER + "/cancelled")
+        raise
 @service.rcpt
 def rcpt(request):
     return gatepost.accept()
 """
 
-ANSWERS = HANG_AT_MAIL.replace("await asyncio.sleep(3600)", "return gatepost.accept()")
+ANSWERS = """
+service = gatepost.Service("answers")
+@service.mail
+def mail(request):
+    return gatepost.accept()
+"""
+
+
+def hang_at_mail(folder: pathlib.Path) -> str:
+    return f"FOLDER = {str(folder)!r}\n" + HANG_AT_MAIL
+
+
+def marks(folder: pathlib.Path, name: str) -> int:
+    path = folder / name
+    return path.stat().st_size if path.exists() else 0
 
 
 class Liar:
@@ -71,17 +95,11 @@ def reply(number: int, **fields: Any) -> bytes:
     return json.dumps({"type": "reply", "id": number, "verdict": "accept", **fields}).encode() + b"\n"
 
 
-def open_questions(gateway: Gateway) -> int:
-    """Each MAIL that was read but not answered is a question: the connection's receive queue is empty."""
-    output = subprocess.run(["ss", "-tnH", "state", "established", f"sport = :{gateway.port}"], capture_output=True, text=True)
-    return sum(line.split()[0] == "0" for line in output.stdout.splitlines())
-
-
 class Killed(unittest.TestCase):
     def test_kill_while_fifty_wait(self) -> None:
         with socket_folder() as folder:
             path = f"{folder}/p.sock"
-            with service_process(path, HANG_AT_MAIL) as service, Gateway(
+            with service_process(path, hang_at_mail(folder)) as service, Gateway(
                 policies={"p": path}, policy_options="    timeout: 50s\n"
             ) as gateway:
                 clients = [gateway.connect() for _ in range(50)]
@@ -89,7 +107,7 @@ class Killed(unittest.TestCase):
                     client.start("EHLO client")
                     client.send(b"MAIL FROM:<a@example.org>\r\n")
                 # All fifty questions are with the service when it dies.
-                wait_until(lambda: open_questions(gateway) == 50, "fifty open questions")
+                wait_until(lambda: marks(folder, "asked") == 50, "fifty open questions")
                 os.kill(service.pid, signal.SIGKILL)
                 service.wait()
                 for client in clients:
@@ -107,7 +125,7 @@ class Killed(unittest.TestCase):
                         client.close()
 
     def test_deadline(self) -> None:
-        with socket_folder() as folder, service_process(f"{folder}/p.sock", HANG_AT_MAIL):
+        with socket_folder() as folder, service_process(f"{folder}/p.sock", hang_at_mail(folder)):
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 300ms\n") as gateway:
                 with gateway.connect() as client:
                     client.start("EHLO client")
@@ -122,23 +140,16 @@ class Killed(unittest.TestCase):
                         self.assertEqual(client.reply()[:3], code)
 
     def test_client_leaves_while_asked(self) -> None:
-        cancelled = "service = gatepost.Service('c')\n@service.mail\nasync def mail(request):\n" + (
-            "    try:\n        await asyncio.sleep(3600)\n    except asyncio.CancelledError:\n"
-            "        open(PATH, 'w').close()\n        raise\n"
-        )
-        with socket_folder() as folder:
-            mark = folder / "cancelled"
-            with service_process(f"{folder}/p.sock", f"PATH = {str(mark)!r}\n" + cancelled):
-                with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 60s\n") as gateway:
-                    for leave in (Client.close, Client.reset):
-                        client = gateway.connect()
-                        client.start("EHLO client")
-                        client.send(b"MAIL FROM:<a@example.org>\r\n")
-                        wait_until(lambda: open_questions(gateway) == 1, "the question")
-                        leave(client)
-                        wait_until(mark.exists, "the cancellation")
-                        mark.unlink()
-                    gateway.wait_for("disconnect", 2, reason="client_gone")
+        with socket_folder() as folder, service_process(f"{folder}/p.sock", hang_at_mail(folder)):
+            with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 60s\n") as gateway:
+                for number, leave in enumerate((Client.close, Client.reset), 1):
+                    client = gateway.connect()
+                    client.start("EHLO client")
+                    client.send(b"MAIL FROM:<a@example.org>\r\n")
+                    wait_until(lambda: marks(folder, "asked") == number, "the question")
+                    leave(client)
+                    wait_until(lambda: marks(folder, "cancelled") == number, "the cancellation")
+                gateway.wait_for("disconnect", 2, reason="client_gone")
 
 
 class Liars(unittest.TestCase):

@@ -40,23 +40,29 @@ def mailbox(fields: Mapping[str, Any]) -> str:
 class Request:
     """One question of the gateway, or the notification of a disconnect.
 
-    hook         "connect", "ehlo", "starttls", "secure", "mail", "rcpt", "data", "message" or "disconnect"
+    hook         "connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message" or
+                 "disconnect"
     session      id of the SMTP connection, 20 characters
     transaction  id of the mail transaction, None outside one
     id, key      number on this channel; idempotency key (None in a disconnect notification)
     deadline_ms  milliseconds left for the answer when the gateway wrote the request, or None
     args         what this hook is about:
                    ehlo        verb, name
+                   auth        mechanism, user, maybe authzid (whom to act as), and password (PLAIN, LOGIN)
+                               or token (XOAUTH2, OAUTHBEARER). Keep both out of logs
                    mail        address, local, domain, params
                    rcpt        the same, index (from 1), accepted (recipients accepted so far)
                    data        recipients (how many)
                    message     size in octets, body (use content())
                    disconnect  reason, commands, messages, errors
     context      what is known so far; an unknown fact is an absent key:
-                   client      ip, port
+                   client      ip, port, maybe name and name_verified (by the DNS), maybe proxy (the
+                               load balancer: ip, port, tls, authority, ...)
                    listener    name, ip, port
                    helo        verb, name
-                   tls         version, cipher, bits, maybe sni
+                   tls         version, cipher, bits, maybe sni, maybe peer (the client's certificate:
+                               verified, subject, issuer, fingerprint)
+                   auth        mechanism, user: who has logged in
                    mail        address, local, domain, params
                    recipients  a list of such objects; only at data and message
     message      the whole JSON object as received

@@ -78,8 +78,8 @@ class Service:
     window    how many requests may be open on one connection, from 1; the gateway may lower it
     software  name and version of the program, default this package's
 
-    Decorators `connect`, `ehlo`, `starttls`, `secure`, `mail`, `rcpt`, `data` and `message` register a
-    function (request) -> Verdict for that hook, `disconnect` one that returns nothing. With
+    Decorators `connect`, `ehlo`, `starttls`, `secure`, `auth`, `mail`, `rcpt`, `data` and `message`
+    register a function (request) -> Verdict for that hook, `disconnect` one that returns nothing. With
     @service.rcpt(need=["tls"]) the gateway refuses the service if it cannot tell that fact;
     want= only asks for it.
 
@@ -118,6 +118,7 @@ class Service:
         self.ehlo = _VerdictHook(self, "ehlo")
         self.starttls = _VerdictHook(self, "starttls")
         self.secure = _VerdictHook(self, "secure")
+        self.auth = _VerdictHook(self, "auth")
         self.mail = _VerdictHook(self, "mail")
         self.rcpt = _VerdictHook(self, "rcpt")
         self.data = _VerdictHook(self, "data")

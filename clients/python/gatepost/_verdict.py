@@ -90,8 +90,8 @@ def accept(
 
     text: one line, or a list of up to 10, of 1 to 480 printable ASCII characters each.
     code: 200 to 299. status: "2.x.y". reason: a short token, shown in events only.
-    Code and text are used at mail, rcpt and message; at connect, ehlo, starttls and data only
-    the first line of the text is. Raises ValueError when a value breaks these rules.
+    Code and text are used at mail, rcpt and message; at connect, ehlo, starttls, auth and data
+    only the first line of the text is. Raises ValueError when a value breaks these rules.
     """
     return _make("accept", text, code, status, reason)
 
@@ -101,7 +101,7 @@ def reject(
 ) -> Verdict:
     """A permanent refusal. code: 500 to 599, status: "5.x.y"; otherwise as accept().
 
-    Defaults: 550 5.7.1 at ehlo, mail and rcpt; 554 5.7.1 elsewhere.
+    Defaults: 550 5.7.1 at ehlo, mail and rcpt; 535 5.7.8 at auth; 554 5.7.1 elsewhere.
     """
     return _make("reject", text, code, status, reason)
 
@@ -111,7 +111,7 @@ def tempfail(
 ) -> Verdict:
     """A temporary refusal: the client may try again. code: 400 to 499, status: "4.x.y".
 
-    Defaults: 421 4.7.0 at connect, 454 4.7.0 at starttls, 451 4.7.1 elsewhere. A 421 closes
+    Defaults: 421 4.7.0 at connect, 454 4.7.0 at starttls and auth, 451 4.7.1 elsewhere. A 421 closes
     the connection. Otherwise as accept().
     """
     return _make("tempfail", text, code, status, reason)

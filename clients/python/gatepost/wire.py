@@ -19,12 +19,12 @@ MAX_LINE = 1048576
 MAX_DEPTH = 16
 MAX_INT = 2**53 - 1
 
-HOOKS = ("connect", "ehlo", "starttls", "secure", "mail", "rcpt", "data", "message", "disconnect")
+HOOKS = ("connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect")
 BODY_MODES = ("none", "headers", "inline", "path")
-CONTEXT = ("client", "listener", "helo", "tls", "mail", "recipients")
+CONTEXT = ("client", "listener", "helo", "tls", "auth", "mail", "recipients")
 EVENTS = (
-    "connect", "secure", "command", "ehlo", "starttls", "mail", "rcpt", "data", "message", "delivery", "reset",
-    "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.service", "violation",
+    "connect", "secure", "command", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message", "delivery",
+    "reset", "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.service", "violation",
     "gateway.start", "gateway.ready", "gateway.drain",
 )  # fmt: skip
 
@@ -251,6 +251,14 @@ def _mailbox(value: object) -> None:
             _fail("the value of a parameter must be a string or null")
 
 
+def _credentials(args: Mapping[str, Any]) -> None:
+    _get_str(args, "mechanism")
+    _get_str(args, "user")
+    _get_str(args, "authzid", True)
+    _get_str(args, "password", args["mechanism"] not in ("PLAIN", "LOGIN"))
+    _get_str(args, "token", args["mechanism"] not in ("XOAUTH2", "OAUTHBEARER"))
+
+
 def _request(msg: Message) -> None:
     hook = msg.get("hook")
     _get_str(msg, "hook")
@@ -272,6 +280,8 @@ def _request(msg: Message) -> None:
     elif hook == "ehlo":
         _get_str(args, "verb")
         _get_str(args, "name")
+    elif hook == "auth":
+        _credentials(args)
     elif hook == "data":
         _get_int(args, "recipients")
     elif hook == "message":

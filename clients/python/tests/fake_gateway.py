@@ -43,8 +43,8 @@ class Peer:
 HELLO: Message = {
     "type": "hello", "protocol": "gatepost-policy", "versions": [1],
     "gateway": {"name": "mx1", "worker": 0, "epoch": "E", "software": "gatepost/test"},
-    "hooks": ["connect", "ehlo", "starttls", "secure", "mail", "rcpt", "data", "message", "disconnect"],
-    "context": ["client", "listener", "helo", "tls", "mail", "recipients"], "body": ["none", "headers", "inline", "path"],
+    "hooks": ["connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect"],
+    "context": ["client", "listener", "helo", "tls", "auth", "mail", "recipients"], "body": ["none", "headers", "inline", "path"],
     "limits": {"line": 1048576},
 }  # fmt: skip
 

@@ -44,6 +44,27 @@ class Service(unittest.TestCase):
             self.assertEqual(replies[3]["verdict"], "disconnect")
             peer.close()
 
+    def test_auth(self) -> None:
+        service = gatepost.Service("accounts")
+
+        @service.auth
+        def auth(request: gatepost.Request) -> gatepost.Verdict:
+            known = (request.args["user"], request.raw("password")) == ("alice", b"p\xe4ss")
+            return gatepost.accept() if known else gatepost.reject()
+
+        with running(service) as path:
+            peer, register = registered(path)
+            self.assertEqual(register["hooks"], {"auth": {}})
+            credentials = {"mechanism": "PLAIN", "user": "alice", "password": "p\ufffdss", "password_b64": "cORzcw=="}
+            peer.send(request(1, "auth", **credentials), request(2, "auth", mechanism="LOGIN", user="alice", password="x"))
+            replies = {reply["id"]: reply["verdict"] for reply in (peer.receive() for _ in range(2)) if reply}
+            self.assertEqual(replies, {1: "accept", 2: "reject"})
+            # A request that is no login is no login.
+            peer.send(request(3, "auth", mechanism="PLAIN", user="alice"))
+            reply = peer.receive()
+            self.assertTrue(reply is None or reply["verdict"] == "tempfail", reply)
+            peer.close()
+
     def test_faults_are_tempfail(self) -> None:
         service = gatepost.Service("s")
 

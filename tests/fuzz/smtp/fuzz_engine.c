@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char text[] = "First line\nSecond line";
 
-/* One hook of the eight gets one of eight verdicts, at its first or at each question. */
+/* One hook of the eight gets one of eight verdicts, at its first or at each question; when
+ * deliveries fail, so does the auth hook. */
 static void set_rules(struct driver_script *script, uint8_t octet)
 {
 	static const struct verdict verdicts[] = {
@@ -26,13 +27,21 @@ static void set_rules(struct driver_script *script, uint8_t octet)
 		{.kind = VERDICT_DISCONNECT, .code = 554, .text = text},
 	};
 
+	static const enum hook hooks[] = {HOOK_CONNECT, HOOK_EHLO, HOOK_STARTTLS, HOOK_SECURE,
+					  HOOK_MAIL,	HOOK_RCPT, HOOK_DATA,	  HOOK_MESSAGE};
+
 	script->rules[0] = (struct driver_rule){
-		.hook = (enum hook)(octet & 7),
+		.hook = hooks[octet & 7],
 		.nth = octet & 0x80 ? 1 : 0,
 		.verdict = verdicts[octet >> 4 & 7],
 	};
-	if (octet & 8)
+	if (octet & 8) {
 		script->delivery_code = 451;
+		script->rules[1] = (struct driver_rule){
+			.hook = HOOK_AUTH,
+			.verdict = verdicts[octet >> 4 & 7 ? octet >> 4 & 7 : 4],
+		};
+	}
 }
 
 static void set_settings(struct driver_script *script, uint8_t octet)
@@ -40,6 +49,7 @@ static void set_settings(struct driver_script *script, uint8_t octet)
 	struct smtp_settings *settings = &script->settings;
 
 	*settings = driver_settings();
+	settings->auth = true;
 	settings->starttls = !(octet & 1);
 	settings->require_tls = octet & 2;
 	settings->accept_any = octet & 4;
@@ -51,6 +61,15 @@ static void set_settings(struct driver_script *script, uint8_t octet)
 		settings->recipients = 1;
 	if (octet & 64)
 		script->end = DISCONNECT_SHUTDOWN;
+}
+
+/* LMTP, and a peer that may say XCLIENT. */
+static void set_extras(struct driver_script *script)
+{
+	script->settings.lmtp = true;
+	script->settings.dsn = true;
+	script->settings.bare_newline_accept = true;
+	script->relay = script->xclient = true;
 }
 
 /* What follows STARTTLS goes in after the handshake, or at once as an injection. */
@@ -87,6 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	set_rules(&script, data[1]);
 	set_settings(&script, data[2]);
+	if (data[0] & 128 && !(data[2] & 128))
+		set_extras(&script);
 	set_input(&script, (const char *)data + 3, size - 3, data[2] & 128 && data[0] & 128,
 		  data[2] & 128);
 	driver_init(&whole, &script);

@@ -62,12 +62,17 @@ static void run_on_file(struct run *run, const char *text, char **path)
 
 static char *without_tls(void)
 {
-	char *no_files = config_file_replace(full_file,
-					     "tls:\n  certificates:\n    - certificate: "
-					     "/etc/passwd\n      key: /etc/group\n",
-					     "");
-	char *text =
-		config_file_replace(no_files, "    tls: starttls\n    require_tls: true\n", "");
+	char *no_files =
+		config_file_replace(full_file,
+				    "tls:\n  certificates:\n"
+				    "    - certificate: /etc/passwd\n      key: /etc/group\n"
+				    "    - certificate: /etc/profile\n      key: /etc/issue\n"
+				    "  client_ca: /etc/hosts\n  min_version: 1.3\n",
+				    "");
+	char *text = config_file_replace(no_files,
+					 "    tls: starttls\n    require_tls: true\n"
+					 "    client_certificates: require\n    auth: true\n",
+					 "");
 
 	free(no_files);
 	return text;
@@ -104,20 +109,30 @@ static void test_faulty_file(void **state)
 	free(text);
 }
 
-/* Readable, but no certificate: config_load() is content, the master would not be. */
-static void test_useless_certificate(void **state)
+static void refuses_tls(const char *text, const char *culprit)
 {
 	char *path, start[256];
 	struct run run;
 
-	(void)state;
-	run_on_file(&run, full_file, &path);
-	snprintf(start, sizeof start, "%s: tls.certificates[0]: ", path);
+	run_on_file(&run, text, &path);
+	snprintf(start, sizeof start, "%s: tls: %s", path, culprit);
 	assert_int_equal(strncmp(run.errors, start, strlen(start)), 0);
-	assert_non_null(strstr(run.errors, "/etc/passwd"));
 	assert_string_equal(run.out, "");
 	assert_int_equal(run.code, EX_CONFIG);
 	free(path);
+}
+
+/* Readable, but no certificates: config_load() is content, the master would not be. */
+static void test_useless_certificates(void **state)
+{
+	char *no_ca = config_file_replace(full_file, "  client_ca: /etc/hosts\n", "");
+	char *text = config_file_replace(no_ca, "    client_certificates: require\n", "");
+
+	(void)state;
+	refuses_tls(full_file, "/etc/hosts");
+	refuses_tls(text, "/etc/passwd");
+	free(no_ca);
+	free(text);
 }
 
 static void test_no_file(void **state)
@@ -201,7 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_file),
 		cmocka_unit_test(test_faulty_file),
-		cmocka_unit_test(test_useless_certificate),
+		cmocka_unit_test(test_useless_certificates),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_full_disk),

@@ -33,6 +33,28 @@ static void assert_texts(const struct config_texts *texts, size_t len, const cha
 		assert_string_equal(texts->items[i], items[i]);
 }
 
+static bool blocks_have(const struct config_blocks *blocks, const char *peer)
+{
+	struct address address;
+
+	assert_true(address_parse(peer, &address));
+	return address_blocks_have(blocks->items, blocks->len, &address);
+}
+
+static void check_peers(const struct config_listener *l)
+{
+	assert_int_equal(l->proxy_protocol.len, 2);
+	assert_true(blocks_have(&l->proxy_protocol, "10.255.0.1:25"));
+	assert_true(blocks_have(&l->proxy_protocol, "[2001:db8:ffff::1]:25"));
+	assert_false(blocks_have(&l->proxy_protocol, "192.0.2.1:25"));
+	assert_int_equal(l->xclient.len, 1);
+	assert_true(blocks_have(&l->xclient, "192.0.2.1:25"));
+	assert_false(blocks_have(&l->xclient, "192.0.2.2:25"));
+	assert_int_equal(l->relay_clients.len, 1);
+	assert_true(blocks_have(&l->relay_clients, "198.51.100.255:25"));
+	assert_false(blocks_have(&l->relay_clients, "198.51.101.0:25"));
+}
+
 static void check_listeners(const struct config *c)
 {
 	const struct config_listener *mx = &c->listeners[0], *local = &c->listeners[1];
@@ -44,6 +66,12 @@ static void check_listeners(const struct config *c)
 	assert_true(mx->require_tls);
 	assert_texts(&mx->accept_domains, 2, (const char *[]){"example.org", "mail.example.net"});
 	assert_false(mx->accept_any);
+	check_peers(mx);
+	assert_int_equal(mx->client_certificates, TLS_CLIENT_CERTIFICATES_REQUIRE);
+	assert_true(mx->auth);
+	assert_false(mx->resolve_names);
+	assert_int_equal(mx->protocol, CONFIG_PROTOCOL_LMTP);
+	assert_int_equal(mx->bare_newline, CONFIG_BARE_NEWLINE_ACCEPT);
 	assert_int_equal(mx->policies_len, 2);
 	assert_int_equal(mx->policies[0], 1);
 	assert_int_equal(mx->policies[1], 0);
@@ -60,8 +88,15 @@ static void check_listeners(const struct config *c)
 
 static void check_services(const struct config *c)
 {
-	assert_string_equal(c->tls.certificate, "/etc/passwd");
-	assert_string_equal(c->tls.key, "/etc/group");
+	assert_int_equal(c->tls.certificates_len, 2);
+	assert_string_equal(c->tls.certificates[0].certificate, "/etc/passwd");
+	assert_string_equal(c->tls.certificates[0].key, "/etc/group");
+	assert_string_equal(c->tls.certificates[1].certificate, "/etc/profile");
+	assert_string_equal(c->tls.certificates[1].key, "/etc/issue");
+	assert_string_equal(c->tls.client_ca, "/etc/hosts");
+	assert_int_equal(c->tls.min_version, CONFIG_TLS_1_3);
+	assert_texts(&c->resolver.servers, 2, (const char *[]){"127.0.0.1:5353", "[::1]:53"});
+	assert_true(c->resolver.timeout == 0.5);
 	assert_int_equal(c->policies_len, 2);
 	assert_string_equal(c->policies[0].name, "greylist");
 	assert_texts(&c->policies[0].sockets, 2,
@@ -106,6 +141,9 @@ static void test_every_setting(void **state)
 	assert_true(c->limits.command_timeout == 106);
 	assert_true(c->limits.data_timeout == 107);
 	assert_true(c->limits.session_time == 108);
+	assert_int_equal(c->limits.connections_per_client, 109);
+	assert_true(c->limits.banner_wait == 2);
+	assert_int_equal(c->limits.data_rate, 1024);
 	assert_int_equal(c->events.ring, 128 * 1024);
 	assert_int_equal(c->events.subscribers, 9);
 	assert_int_equal(c->log.level, LOG_WARNING_LEVEL);
@@ -120,6 +158,12 @@ static void check_defaults(const struct config *c)
 	assert_true(c->drain_timeout == 30);
 	assert_int_equal(c->listeners[0].tls, CONFIG_TLS_NONE);
 	assert_false(c->listeners[0].require_tls);
+	assert_int_equal(c->listeners[0].client_certificates, TLS_CLIENT_CERTIFICATES_NONE);
+	assert_false(c->listeners[0].auth);
+	assert_true(c->listeners[0].resolve_names);
+	assert_int_equal(c->listeners[0].protocol, CONFIG_PROTOCOL_SMTP);
+	assert_int_equal(c->listeners[0].bare_newline, CONFIG_BARE_NEWLINE_REJECT);
+	assert_int_equal(c->tls.min_version, CONFIG_TLS_1_2);
 	assert_int_equal(c->limits.message_size, 25 * 1024 * 1024);
 	assert_int_equal(c->limits.recipients, 1000);
 	assert_int_equal(c->limits.connections, 10000);
@@ -129,6 +173,10 @@ static void check_defaults(const struct config *c)
 	assert_true(c->limits.command_timeout == 300);
 	assert_true(c->limits.data_timeout == 600);
 	assert_true(c->limits.session_time == 3600);
+	assert_int_equal(c->limits.connections_per_client, 50);
+	assert_true(c->limits.banner_wait == 0);
+	assert_int_equal(c->limits.data_rate, 100);
+	assert_true(c->resolver.timeout == 5);
 	assert_int_equal(c->events.ring, 64 * 1024 * 1024);
 	assert_int_equal(c->events.subscribers, 64);
 	assert_int_equal(c->log.level, LOG_INFO_LEVEL);
@@ -151,8 +199,13 @@ static void test_defaults(void **state)
 	/* Secure by default: nobody said what to accept, so nothing is accepted. */
 	assert_int_equal(c->listeners[0].accept_domains.len, 0);
 	assert_false(c->listeners[0].accept_any);
-	assert_null(c->tls.certificate);
-	assert_null(c->tls.key);
+	/* Nor does anybody speak for another, or relay. */
+	assert_int_equal(c->listeners[0].proxy_protocol.len, 0);
+	assert_int_equal(c->listeners[0].xclient.len, 0);
+	assert_int_equal(c->listeners[0].relay_clients.len, 0);
+	assert_int_equal(c->tls.certificates_len, 0);
+	assert_null(c->tls.client_ca);
+	assert_int_equal(c->resolver.servers.len, 0);
 	assert_int_equal(c->policies_len, 0);
 	config_file_fini(&loaded);
 }
@@ -208,10 +261,17 @@ static void test_printed_defaults_load_whole(void **state)
 	text = replace_and_free(text, "user: gatepost", "user: root");
 	text = replace_and_free(text, "/etc/gatepost/tls/mx1.pem", "/etc/passwd");
 	text = replace_and_free(text, "/etc/gatepost/tls/mx1.key", "/etc/group");
+	text = replace_and_free(text, "/etc/gatepost/tls/clients.pem", "/etc/hosts");
 	c = load_good(text, &loaded);
 	check_defaults(c);
 	assert_string_equal(c->hostname, "mx1.example.org");
 	assert_texts(&c->listeners[0].accept_domains, 1, (const char *[]){"example.org"});
+	assert_int_equal(c->listeners[0].proxy_protocol.len, 1);
+	assert_int_equal(c->listeners[0].xclient.len, 1);
+	assert_int_equal(c->listeners[0].relay_clients.len, 1);
+	assert_string_equal(c->tls.certificates[0].key, "/etc/group");
+	assert_string_equal(c->tls.client_ca, "/etc/hosts");
+	assert_string_equal(c->resolver.servers.items[0], "127.0.0.1:53");
 	assert_int_equal(c->listeners[0].policies_len, 1);
 	assert_string_equal(c->policies[0].name, "greylist");
 	assert_string_equal(c->deliveries[0].maildir, "/var/mail/gatepost");

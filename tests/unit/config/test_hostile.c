@@ -91,7 +91,7 @@ static void test_alias_bomb(void **state)
 		bomb, strlen(bomb),
 		":1: a: unknown setting; known here: hostname, runtime_dir, spool_dir, "
 		"workers, user, drain_timeout, listeners, tls, policies, deliveries, limits, "
-		"events, log\n"
+		"resolver, events, log\n"
 		":1: anchors (&), aliases (*) and tags (!) are not read here; write the value "
 		"itself, in quotes if it starts so\n");
 }
@@ -154,6 +154,9 @@ static void test_largest_files(void **state)
 		{"listeners: [{accept_domains: [", "aaaaaaaaa.b,", "]}]", 10000},
 		{"listeners: [{accept_domains: [", "aaaaaaaaa_b,", "]}]", 10000},
 		{"listeners: [", "{name: a},", "]", 256},
+		{"listeners: [{relay_clients: [", "192.0.2.1,", "]}]", 1000},
+		{"listeners: [{relay_clients: [", "0.0.0.0/0,", "]}]", 0},
+		{"tls: {certificates: [", "{key: /etc/group},", "]}", 64},
 		{"hostname: \"", "\\e", "\"", 0},
 		{"", "x", "", 0},
 		{"", "#\n", "", 0},

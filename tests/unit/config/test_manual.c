@@ -89,7 +89,8 @@ static void test_every_setting_has_its_item(void **state)
 		const struct setting_group *group = &setting_groups[i];
 		char *section;
 
-		snprintf(head, sizeof head, ".Ss %s", *group->key ? group->key : "Top level");
+		snprintf(head, sizeof head, ".Ss %s%s%s", *group->key ? group->key : "Top level",
+			 group->inner ? "." : "", group->inner ? group->inner : "");
 		section = part_after(page, head, "\n.Ss ", "\n.Sh ");
 		for (size_t j = 0; j < group->len; j++)
 			check_item(section, &group->settings[j]);

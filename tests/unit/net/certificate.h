@@ -1,8 +1,8 @@
-/* certificate: self-signed certificates in files, made by the test itself. */
+/* certificate: certificates in files, made by the test itself. */
 #ifndef TESTS_NET_CERTIFICATE_H
 #define TESTS_NET_CERTIFICATE_H
 
-#include <limits.h>
+#include <stdbool.h>
 
 struct tls_context;
 
@@ -10,8 +10,18 @@ struct certificate {
 	char folder[64], pem[96], key[96];
 };
 
-/* `type` is "EC" or "RSA"; `passphrase` encrypts the key file, or NULL. */
+struct certificate_wish {
+	const char *type;	/* "EC" (also when NULL) or "RSA" */
+	const char *passphrase; /* encrypts the key file, or NULL */
+	const char *subject;	/* the CN; NULL: "localhost" */
+	const char *names;	/* subjectAltName as OpenSSL writes it, or NULL */
+	bool expired;
+	bool authority;			  /* may sign others */
+	const struct certificate *issuer; /* NULL: self-signed */
+};
+
 void certificate_make(struct certificate *c, const char *type, const char *passphrase);
+void certificate_make_as(struct certificate *c, const struct certificate_wish *wish);
 void certificate_remove(struct certificate *c);
 /* A server context with a certificate of its own. */
 struct tls_context *certificate_context(void);

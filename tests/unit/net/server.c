@@ -34,7 +34,7 @@ static bool turns_to_tls(struct server *s)
 	buf_consume(in, 10);
 	buf_append_string(transport_out(s->t), "220 go\r\n");
 	s->inside = true;
-	transport_start_tls(s->t, s->context);
+	transport_start_tls(s->t, s->context, false);
 	s->inside = false;
 	return true;
 }

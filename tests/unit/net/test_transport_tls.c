@@ -15,7 +15,7 @@ static void start_secure(struct server *s, size_t in_max, size_t out_max, bool s
 {
 	server_init(s, in_max, out_max, small);
 	s->inside = true;
-	transport_start_tls(s->t, context);
+	transport_start_tls(s->t, context, false);
 	s->inside = false;
 	peer_start_tls(&s->peer, "mx.example.com");
 	RUN_UNTIL(s->loop, server_count(s, TRANSPORT_SECURE) && s->peer.secure);
@@ -79,7 +79,7 @@ static void test_reply_in_clear_goes_first(void **state)
 	server_init(&s, 4096, total, true);
 	peer_hear(&s.peer, false);
 	fill(transport_out(s.t), total);
-	transport_start_tls(s.t, context);
+	transport_start_tls(s.t, context, false);
 	assert_true(transport_out(s.t)->len > 0);
 	assert_true(expect_turns(s.loop, 0.03) < 100);
 	peer_hear(&s.peer, true);
@@ -101,7 +101,7 @@ static void test_client_that_speaks_too_early(void **state)
 	server_init(&s, 4096, total, true);
 	peer_hear(&s.peer, false);
 	fill(transport_out(s.t), total);
-	transport_start_tls(s.t, context);
+	transport_start_tls(s.t, context, false);
 	peer_send_string(&s.peer, "EHLO client.example.com\r\n");
 	RUN_UNTIL(s.loop, !s.peer.out.len);
 	expect_turns(s.loop, 0.02);
@@ -137,7 +137,7 @@ static void test_end_during_the_handshake(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context);
+	transport_start_tls(s.t, context, false);
 	peer_send(&s.peer, "\x16\x03\x01", 3);
 	RUN_UNTIL(s.loop, !s.peer.out.len);
 	shutdown(s.peer.io.fd, SHUT_WR);
@@ -153,7 +153,7 @@ static void test_timeout_during_the_handshake(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context);
+	transport_start_tls(s.t, context, false);
 	peer_send(&s.peer, "\x16\x03\x01", 3);
 	transport_set_timeout(s.t, 0.02);
 	RUN_UNTIL(s.loop, COUNT(TIMEOUT));
@@ -346,7 +346,7 @@ static void test_free_when_secure(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context);
+	transport_start_tls(s.t, context, false);
 	s.free_on_event = true;
 	peer_start_tls(&s.peer, NULL);
 	RUN_UNTIL(s.loop, !s.t);

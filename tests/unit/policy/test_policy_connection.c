@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "policy/policy_call.h"
+
 #define REQUEST "\"type\":\"request\""
 #define CANCEL	"\"type\":\"cancel\""
 #define ERROR	"\"type\":\"error\""
@@ -77,8 +79,11 @@ static void test_codes_of_tempfail(void **state)
 	static const struct {
 		enum hook hook;
 		int code;
-	} rows[] = {
-		{HOOK_CONNECT, 421}, {HOOK_STARTTLS, 454}, {HOOK_SECURE, 451}, {HOOK_DATA, 451}};
+	} rows[] = {{HOOK_CONNECT, 421},
+		    {HOOK_STARTTLS, 454},
+		    {HOOK_SECURE, 451},
+		    {HOOK_AUTH, 454},
+		    {HOOK_DATA, 451}};
 	struct world *world = *state;
 	struct asked asked;
 
@@ -329,6 +334,37 @@ static void test_on_failure_accept_asks_the_next(void **state)
 	asked_fini(&asked);
 }
 
+/* Nobody logs in because the one who knows the passwords is away. */
+static void test_on_failure_never_accepts_a_login(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	for (unsigned end = POLICY_UNAVAILABLE; end <= POLICY_STORAGE; end++) {
+		for (unsigned kind = 0; kind < VERDICT_MAX; kind++) {
+			struct hook_request request = {.hook = HOOK_AUTH, .session = "S"};
+			struct verdict verdict;
+
+			policy_call_failure((enum policy_end)end, (enum verdict_kind)kind, &request,
+					    &verdict);
+			assert_int_not_equal(verdict.kind, VERDICT_ACCEPT);
+			if (kind == VERDICT_ACCEPT)
+				assert_int_equal(verdict.kind, VERDICT_TEMPFAIL);
+			verdict_fini(&verdict);
+		}
+	}
+	world->services[0].on_failure = world->services[1].on_failure = VERDICT_ACCEPT;
+	world_start_alone(world);
+	asked_init(&asked, world);
+	asked.request.hook = HOOK_AUTH;
+	asked.request.transaction = NULL;
+	assert_false(asked_start(&asked));
+	asked_expect(&asked, VERDICT_TEMPFAIL, 454, "4.3.0", "one");
+	assert_true(
+		world_has_event(world, "policy=one hook=auth class=unavailable action=tempfail"));
+	asked_fini(&asked);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
@@ -349,6 +385,7 @@ int main(void)
 		TEST(test_lost_and_asked_anew),
 		TEST(test_on_failure),
 		TEST(test_on_failure_accept_asks_the_next),
+		TEST(test_on_failure_never_accepts_a_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

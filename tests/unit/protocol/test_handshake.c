@@ -114,11 +114,11 @@ static void test_what_is_wanted_in_vain(void **state)
 {
 	struct handshake_register reg =
 		read_register("{\"type\":\"register\",\"version\":1,\"hooks\":{\"mail\":{\"want\":["
-			      "\"auth\",\"tls\",\"a b\"]},"
-			      "\"rcpt\":{\"want\":[\"auth\",\"\",\"\\u001b\",\"a\"]}}}");
+			      "\"geo\",\"tls\",\"a b\"]},"
+			      "\"rcpt\":{\"want\":[\"geo\",\"\",\"\\u001b\",\"a\"]}}}");
 
 	(void)state;
-	assert_string_equal(reg.missing, "auth a?b ? a");
+	assert_string_equal(reg.missing, "geo a?b ? a");
 }
 
 static void test_names_are_made_printable(void **state)

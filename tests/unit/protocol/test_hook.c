@@ -26,7 +26,7 @@ static void test_words_go_both_ways(void **state)
 
 static void test_unknown_words_leave_the_result(void **state)
 {
-	static const char *const words[] = {"", "RCPT", "rcpt ", "rcp", "auth", "fd"};
+	static const char *const words[] = {"", "RCPT", "rcpt ", "rcp", "login", "fd"};
 	enum hook hook = HOOK_DATA;
 	enum hook_body_mode mode = HOOK_BODY_PATH;
 
@@ -48,8 +48,8 @@ static void test_words_of_the_wire(void **state)
 	assert_string_equal(disconnect_reason_word(DISCONNECT_QUIT), "quit");
 	assert_string_equal(disconnect_reason_word(DISCONNECT_SHUTDOWN), "shutdown");
 	assert_string_equal(hook_fact(0), "client");
-	assert_string_equal(hook_fact(5), "recipients");
-	assert_null(hook_fact(6));
+	assert_string_equal(hook_fact(6), "recipients");
+	assert_null(hook_fact(7));
 }
 
 int main(void)

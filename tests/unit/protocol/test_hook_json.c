@@ -21,8 +21,10 @@
 #define CONTENT HEADERS "Hi Bob.\r\n"
 
 static const struct hook_helo ehlo = {"EHLO", O("mail.example.net")}, helo = {"HELO", O("h")};
-static const struct hook_tls tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, O("mx1.example.org")};
-static const struct hook_tls tls_no_sni = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, {NULL, 0}};
+static const struct hook_tls tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, O("mx1.example.org"),
+				    NULL};
+static const struct hook_tls tls_no_sni = {
+	"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, {NULL, 0}, NULL};
 
 static const struct hook_param alice_params[] = {{O("SIZE"), O("12345")},
 						 {O("BODY"), O("8BITMIME")}};
@@ -62,9 +64,22 @@ static void test_before_the_transaction(void **state)
 	struct hook_request r = {.hook = HOOK_CONNECT, .session = SESSION, .context = {CLIENT}};
 	struct hook_request local = {
 		.hook = HOOK_CONNECT, .session = SESSION, .context = {.listener_name = "local"}};
+	const struct hook_tls_peer peer = {false, "CN=mail.example.net", "CN=mail.example.net",
+					   "5F2A"};
+	const struct hook_proxy proxy = {.endpoint = {"192.0.2.80", 40000},
+					 .authority = O("mx1.example.org"),
+					 .tls = true,
+					 .version = O("TLSv1.3"),
+					 .cipher = O("TLS_AES_256_GCM_SHA384"),
+					 .unique_id = O("\1\2")};
+	struct hook_tls with_peer = tls;
 
 	(void)state;
 	check("valid/request-connect.json", &r, 1, KEY(SESSION ".connect"), 3000, HOOK_BODY_NONE);
+	r.context.proxy = &proxy;
+	check("valid/request-connect-proxy.json", &r, 1, KEY(SESSION ".connect"), 3000,
+	      HOOK_BODY_NONE);
+	r.context.proxy = NULL;
 	check("valid/request-connect-unix.json", &local, 1, KEY(SESSION ".connect"), 3000,
 	      HOOK_BODY_NONE);
 	r.hook = HOOK_EHLO;
@@ -77,6 +92,52 @@ static void test_before_the_transaction(void **state)
 	r.context.helo = NULL; /* forgotten, RFC 3207 section 4.2 */
 	r.context.tls = &tls;
 	check("valid/request-secure.json", &r, 4, KEY(SESSION ".secure"), 3000, HOOK_BODY_NONE);
+	with_peer.peer = &peer;
+	r.context.tls = &with_peer;
+	r.context.client_name = "mail.example.net";
+	r.context.client_name_verified = true;
+	check("valid/request-secure-peer.json", &r, 4, KEY(SESSION ".secure"), 3000,
+	      HOOK_BODY_NONE);
+}
+
+static void test_credentials(void **state)
+{
+	struct hook_auth auth = {
+		"PLAIN", {NULL, 0}, O("alice@example.org"), O("correct horse"), {NULL, 0}};
+	struct hook_request r = {.hook = HOOK_AUTH,
+				 .session = SESSION,
+				 .auth = &auth,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls}};
+
+	(void)state;
+	check("valid/request-auth.json", &r, 4, KEY(SESSION ".auth.3"), 3000, HOOK_BODY_NONE);
+	auth.user = (struct octets)O("root");
+	auth.authzid = (struct octets)O("alice@example.org");
+	auth.password = (struct octets)O("\xff");
+	check("valid/request-auth-authzid.json", &r, 4, KEY(SESSION ".auth.3"), 3000,
+	      HOOK_BODY_NONE);
+	auth = (struct hook_auth){"OAUTHBEARER",
+				  {NULL, 0},
+				  O("alice@example.org"),
+				  {NULL, 0},
+				  O("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==")};
+	check("valid/request-auth-token.json", &r, 4, KEY(SESSION ".auth.3"), 3000, HOOK_BODY_NONE);
+}
+
+/* The secrets are for the auth hook: a service that is told more may tell it on. */
+static void test_context_without_secrets(void **state)
+{
+	const struct hook_auth auth = {"PLAIN", O("bob"), O("alice@example.org"), O("secret"),
+				       O("secret")};
+	struct hook_request r = {.hook = HOOK_MAIL,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .mailbox = &alice,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls, .auth = &auth}};
+
+	(void)state;
+	check("valid/request-mail-auth.json", &r, 5, KEY(TRANSACTION ".mail"), 3000,
+	      HOOK_BODY_NONE);
 }
 
 static void test_mail_and_rcpt(void **state)
@@ -207,6 +268,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_before_the_transaction),
+		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_context_without_secrets),
 		cmocka_unit_test(test_mail_and_rcpt),
 		cmocka_unit_test(test_null_path_and_octets),
 		cmocka_unit_test(test_data),

@@ -13,7 +13,7 @@
 #include "session/session_event.h"
 
 static const char *const domains[] = {"example.com"};
-static const struct smtp_settings settings = {
+static struct smtp_settings settings = {
 	.hostname = "mx.example.com",
 	.message_size = 1000,
 	.recipients = 10,
@@ -35,11 +35,16 @@ static void play(const char *lines, struct json_out *events)
 
 	buf_init(&in, SMTP_IN_MAX);
 	buf_init(&out, SMTP_OUT_MAX);
-	buf_append_string(&in, lines);
+	if (!settings.implicit_tls)
+		buf_append_string(&in, lines);
 	for (;;) {
 		switch (smtp_step(smtp, &in, &out)) {
 		case SMTP_NEED_VERDICT:
 			smtp_verdict(smtp, &verdict);
+			continue;
+		case SMTP_NEED_TLS:
+			smtp_tls_started(smtp);
+			buf_append_string(&in, lines);
 			continue;
 		case SMTP_GOT_REPLY:
 			n = session_event_reply(smtp, "S", "T", NULL, list);
@@ -129,11 +134,67 @@ static void test_violation(void **state)
 	expect("GET / HTTP/1.1\r\nHost: x\r\n\r\n", expected);
 }
 
+/* Whoever watches learns who has logged in, and nobody what the secret was. */
+static void test_auth(void **state)
+{
+	static const char *const expected[] = {
+		"\"data\":{\"line\":\"HELO me\"",
+		"\"event\":\"ehlo\"",
+		"\"data\":{\"line\":\"AUTH *\",\"code\":504,\"status\":\"5.5.4\"",
+		"\"event\":\"auth\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"code\":504,"
+		"\"status\":\"5.5.4\"}",
+		"\"event\":\"command\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"line\":"
+		"\"AUTH PLAIN *\",\"code\":235,\"status\":\"2.7.0\",\"text\":\"Authentication "
+		"succeeded\"}",
+		"\"event\":\"auth\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{"
+		"\"mechanism\":"
+		"\"PLAIN\",\"user\":\"alice\",\"code\":235,\"status\":\"2.7.0\"}",
+		NULL,
+	};
+
+	(void)state;
+	settings.auth = settings.implicit_tls = true;
+	expect("HELO me\r\nAUTH AGFsaWNlAHNlY3JldA==\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n",
+	       expected);
+	settings.auth = settings.implicit_tls = false;
+}
+
+/* Each BDAT is a command; the first is what DATA is, the last has the message's reply. */
+static void test_bdat(void **state)
+{
+	static const char *const expected[] = {
+		"\"line\":\"HELO me\"",
+		"\"event\":\"ehlo\"",
+		"\"line\":\"MAIL FROM:<a@b.example>\"",
+		"\"event\":\"mail\"",
+		"\"line\":\"RCPT TO:<y@example.com>\"",
+		"\"event\":\"rcpt\"",
+		"\"data\":{\"line\":\"BDAT 1\",\"code\":250",
+		"\"event\":\"data\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{"
+		"\"recipients\":1,"
+		"\"code\":250,\"status\":\"2.0.0\"}",
+		"\"data\":{\"line\":\"BDAT 1\",\"code\":250",
+		"\"data\":{\"line\":\"BDAT 1 "
+		"LAST\",\"code\":250,\"status\":\"2.0.0\",\"text\":\"OK\"}",
+		"\"event\":\"message\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"size\":"
+		"3,"
+		"\"code\":250,\"status\":\"2.0.0\",\"text\":\"OK\"}",
+		NULL,
+	};
+
+	(void)state;
+	expect("HELO me\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<y@example.com>\r\nBDAT 1\r\nxBDAT "
+	       "1\r\n:BDAT 1 LAST\r\ny",
+	       expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transaction),
 		cmocka_unit_test(test_violation),
+		cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_bdat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,9 @@ static void test_plain(void **state)
 static void test_secure_ipv6_several_recipients(void **state)
 {
 	struct hook_helo helo = {"EHLO", octets("x")};
-	struct hook_tls tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, {NULL, 0}};
+	struct hook_tls tls = {
+		.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .bits = 256};
+	struct hook_auth auth = {.mechanism = "PLAIN", .user = octets("alice")};
 	struct hook_mailbox recipients[2] = {{.address = octets("a@b")},
 					     {.address = octets("c@d")}};
 	struct hook_context context = {.client = {"2001:db8::1", 5},
@@ -55,6 +57,11 @@ static void test_secure_ipv6_several_recipients(void **state)
 	expect(&context, "Received: from x ([IPv6:2001:db8::1])\r\n"
 			 "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256 bits))\r\n"
 			 "\tby mx.example.com (gatepost) with ESMTPS id 01ABC;\r\n\t" DATE "\r\n");
+	context.auth = &auth;
+	helo.verb = "LHLO";
+	expect(&context, "Received: from x ([IPv6:2001:db8::1])\r\n"
+			 "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256 bits))\r\n"
+			 "\tby mx.example.com (gatepost) with LMTPSA id 01ABC;\r\n\t" DATE "\r\n");
 }
 
 /* Nothing a client says of itself may add a field or end the comment. */

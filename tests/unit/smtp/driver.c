@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "smtp/smtp_auth.h"
 
 #define TEXT_MAX ((size_t)1 << 28)
 
@@ -32,6 +33,12 @@ void driver_init(struct driver *d, const struct driver_script *script)
 	if (!d->settings.hostname)
 		d->settings = driver_settings();
 	d->smtp = smtp_new(&d->settings);
+	if (script->relay)
+		smtp_allow_relay(d->smtp);
+	if (script->xclient)
+		smtp_allow_xclient(d->smtp);
+	if (script->early_talk)
+		smtp_early_talk(d->smtp);
 	buf_init(&d->in, SMTP_IN_MAX);
 	buf_init(&d->out, SMTP_OUT_MAX);
 	buf_init(&d->output, TEXT_MAX);
@@ -79,6 +86,15 @@ static void trace_mailbox(struct driver *d, const struct hook_mailbox *mailbox)
 	}
 }
 
+static void trace_credentials(struct driver *d, const struct hook_auth *auth)
+{
+	buf_printf(&d->trace, " mechanism=%s", auth->mechanism);
+	trace_octets(d, "authzid", auth->authzid);
+	trace_octets(d, "user", auth->user);
+	trace_octets(d, "password", auth->password);
+	trace_octets(d, "token", auth->token);
+}
+
 /* Later questions must not point at what is gone: the domain is the tail of the address. */
 static void check_mailbox(const struct hook_mailbox *mailbox)
 {
@@ -96,6 +112,10 @@ static void trace_question(struct driver *d, const struct hook_request *request)
 		trace_octets(d, "client", request->context.helo->name);
 	if (request->hook == HOOK_EHLO)
 		trace_octets(d, request->helo->verb, request->helo->name);
+	if (request->context.auth)
+		trace_octets(d, "login", request->context.auth->user);
+	if (request->hook == HOOK_AUTH)
+		trace_credentials(d, request->auth);
 	if (request->hook == HOOK_MAIL || request->hook == HOOK_RCPT)
 		trace_mailbox(d, request->mailbox);
 	if (request->hook == HOOK_RCPT)
@@ -124,6 +144,8 @@ static void trace_reply(struct driver *d)
 	}
 	if (reply->helo)
 		trace_octets(d, "helo", reply->helo->name);
+	if (reply->auth)
+		trace_credentials(d, reply->auth);
 	if (reply->mailbox)
 		trace_octets(d, "mailbox", reply->mailbox->address);
 	if (reply->verb == SMTP_DATA)
@@ -192,6 +214,17 @@ static void deliver(struct driver *d)
 		       script->delivery_text ? script->delivery_text : "OK id=T");
 }
 
+static void change_client(struct driver *d)
+{
+	const struct smtp_xclient *x = smtp_xclient(d->smtp);
+
+	if (!d->script->xclient)
+		abort();
+	buf_printf(&d->trace, "client %u name=%s addr=%s port=%u proto=%s helo=%s login=%s\n",
+		   x->given, x->name, x->addr, x->port, x->proto, x->helo, x->login);
+	smtp_client_changed(d->smtp);
+}
+
 static void report(struct driver *d)
 {
 	const struct smtp_reply *reply = smtp_last_reply(d->smtp);
@@ -230,6 +263,9 @@ static bool advance(struct driver *d)
 			break;
 		case SMTP_NEED_TLS:
 			return true;
+		case SMTP_NEED_CLIENT:
+			change_client(d);
+			break;
 		case SMTP_GOT_BODY:
 			store(d);
 			break;
@@ -296,7 +332,7 @@ void driver_run(struct driver *d, size_t cut, size_t piece)
 		smtp_end(d->smtp, script->end);
 		advance(d);
 	}
-	if (d->in.len > SMTP_LINE_MAX && !d->finished)
+	if (d->in.len > SMTP_AUTH_LINE_MAX && !d->finished)
 		abort();
 	driver_check_output(&d->output);
 }

@@ -33,7 +33,8 @@ struct driver_script {
 	int delivery_code;
 	const char *delivery_status, *delivery_text;
 	size_t body_room; /* pieces that end behind so many octets are not stored; 0: all are */
-	enum disconnect_reason end; /* 0: none; else smtp_end() when the input has ended */
+	bool relay, xclient, early_talk; /* what the caller of the engine says at the beginning */
+	enum disconnect_reason end;	 /* 0: none; else smtp_end() when the input has ended */
 };
 
 struct driver {

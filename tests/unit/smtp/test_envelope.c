@@ -23,8 +23,26 @@ static const struct {
 	{"MAIL FROM:<a@b> SIZE=x", "501 5.5.4 Bad parameters"},
 	{"MAIL FROM:<a@b> SIZE=1 SIZE=1", "501 5.5.4 Parameter given twice"},
 	{"MAIL FROM:<a@b> BODY", "501 5.5.4 Bad parameters"},
-	{"MAIL FROM:<a@b> BODY=BINARYMIME", "501 5.5.4 Bad parameters"},
-	{"MAIL FROM:<a@b> SMTPUTF8", "555 5.5.4 Unknown parameter"},
+	{"MAIL FROM:<a@b> BODY=BINARYMIME", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<a@b> SMTPUTF8", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<a@b> smtputf8 body=8bitmime", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<a@b> SMTPUTF8=x", "501 5.5.4 Bad parameters"},
+	{"MAIL FROM:<\xc3\xbc@\xc3\xbc.b> SMTPUTF8", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<\"\xc3\xbc \xf0\x9f\x93\xa7\"@b> SIZE=1 SMTPUTF8", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<@\xc3\xbc:a@b> SMTPUTF8", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<@\xc3\xbc:a@b>", "553 5.6.7 A non-ASCII address needs SMTPUTF8"},
+	{"MAIL FROM:<\xff@b> SMTPUTF8", "501 5.5.2 Not UTF-8"},
+	{"MAIL FROM:<\xc3@b> SMTPUTF8", "501 5.5.2 Not UTF-8"},
+	{"MAIL FROM:<a@\xc0\xae> SMTPUTF8", "501 5.5.2 Not UTF-8"},	/* overlong */
+	{"MAIL FROM:<\xed\xa0\x80@b> SMTPUTF8", "501 5.5.2 Not UTF-8"}, /* a surrogate */
+	{"MAIL FROM:<a@b> SMTPUTF8 X=\xc3\xbc", "555 5.5.4 Unknown parameter"},
+	{"MAIL FROM:<a@b> SMTPUTF8 X=\xc3", "501 5.5.2 Not UTF-8"},
+	{"MAIL FROM:<a@b> X=\xc3\xbc", "500 5.5.2 Octets above 127 in a command"},
+	{"MAIL FROM:<\xc3\xbc@b> SMTPUTF8 SMTPUTF8", "501 5.5.4 Parameter given twice"},
+	{"MAIL FROM:<\xc3\xbc b@c> SMTPUTF8", "501 5.1.7 Bad address syntax"},
+	{"MAIL FROM:<a@b> RET=FULL", "555 5.5.4 Unknown parameter"},
+	{"MAIL FROM:<a@b> ENVID=x", "555 5.5.4 Unknown parameter"},
+	{"MAIL FROM:<a@b> REQUIRETLS", "555 5.5.4 Unknown parameter"},
 	{"MAIL FROM:<a@b> AUTH=<>", "555 5.5.4 Unknown parameter"},
 	{"MAIL FROM:<a@b> X=1 SIZE=x", "555 5.5.4 Unknown parameter"},
 	{"MAIL FROM:<a@b> =x", "501 5.5.4 Bad parameters"},
@@ -34,7 +52,7 @@ static const struct {
 	{"MAIL FROM:a@b", "501 5.1.7 Bad address syntax"},
 	{"MAIL FROM:", "501 5.1.7 Bad address syntax"},
 	{"MAIL FROM:<postmaster>", "501 5.1.7 Bad address syntax"},
-	{"MAIL FROM:<\xc3\xbc@b>", "553 5.6.7 Non-ASCII addresses are not supported"},
+	{"MAIL FROM:<\xc3\xbc@b>", "553 5.6.7 A non-ASCII address needs SMTPUTF8"},
 	{"MAIL FROM <a@b>", "501 5.5.4 Expected FROM:"},
 	{"MAIL FROM :<a@b>", "501 5.5.4 Expected FROM:"},
 	{"MAIL TO:<a@b>", "501 5.5.4 Expected FROM:"},
@@ -65,7 +83,7 @@ static const struct {
 	{"RCPT TO:<>", "501 5.1.3 Bad address syntax"},
 	{"RCPT TO:a@example.com", "501 5.1.3 Bad address syntax"},
 	{"RCPT TO:<a>", "501 5.1.3 Bad address syntax"},
-	{"RCPT TO:<\xff@example.com>", "553 5.6.7 Non-ASCII addresses are not supported"},
+	{"RCPT TO:<\xff@example.com>", "553 5.6.7 A non-ASCII address needs SMTPUTF8"},
 	{"RCPT TO:<a@example.com> NOTIFY=NEVER", "555 5.5.4 Unknown parameter"},
 	{"RCPT TO:<a@example.com> X=", "501 5.5.4 Bad parameters"},
 	{"RCPT FROM:<a@example.com>", "501 5.5.4 Expected TO:"},
@@ -93,6 +111,94 @@ static void test_rcpt(void **state)
 		snprintf(reply, sizeof reply, "250 2.1.0 Sender OK\r\n%s\r\n", rcpt_rows[i].reply);
 		expect_replies(input, reply);
 	}
+}
+
+/* SMTPUTF8 of MAIL holds for the recipients; a domain is compared octet by octet. */
+static const struct {
+	const char *command, *reply;
+} utf8_rows[] = {
+	{"RCPT TO:<\xc3\xbc@example.com>", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<a@b\xc3\xbc.example>", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<a@B\xc3\xbc.Example>", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<a@b\xc3\x9c.example>", "550 5.7.1 Relay access denied"},  /* U+00DC */
+	{"RCPT TO:<a@bu\xcc\x88.example>", "550 5.7.1 Relay access denied"}, /* another form */
+	{"RCPT TO:<a@example.com>", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<\xff@example.com>", "501 5.5.2 Not UTF-8"},
+	{"RCPT TO:<a@example.com> SMTPUTF8", "555 5.5.4 Unknown parameter"},
+	{"RCPT TO:<a@example.com> ORCPT=utf-8;\xc3\xbc@example.com", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<a@example.com> ORCPT=utf-8;\xc3@example.com", "501 5.5.2 Not UTF-8"},
+	{"RCPT TO:<a@example.com> ORCPT=rfc822;\xc3\xbc@example.com", "501 5.5.4 Bad parameters"},
+	{"RCPT TO:<a@example.com> NOTIFY=NEVER ORCPT=rfc822;b@c", "250 2.1.5 Recipient OK"},
+	{"RCPT TO:<a@example.com> NOTIFY=NEVER,DELAY", "501 5.5.4 Bad parameters"},
+	{"RCPT TO:<a@example.com> NOTIFY=DELAY NOTIFY=DELAY", "501 5.5.4 Parameter given twice"},
+	{"RCPT TO:<a@example.com> RET=FULL", "555 5.5.4 Unknown parameter"},
+	{"VRFY \xc3\xbc", "553 5.6.7 A non-ASCII address needs SMTPUTF8"},
+	{"VRFY \xc3\xbc SMTPUTF8", "252 2.5.0 Cannot verify; send some mail"},
+};
+
+static const char *const utf8_domains[] = {"example.com", "b\xc3\xbc.example"};
+
+static void test_utf8(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof utf8_rows / sizeof *utf8_rows; i++) {
+		char input[256], output[256];
+		struct driver_script script = {.input = input, .settings = driver_settings()};
+
+		script.settings.accept_domains = utf8_domains;
+		script.settings.dsn = true;
+		script.input_len = (size_t)snprintf(input, sizeof input,
+						    "HELO a\r\nMAIL FROM:<> SMTPUTF8\r\n%s\r\n",
+						    utf8_rows[i].command);
+		snprintf(output, sizeof output,
+			 BANNER "250 mx.test\r\n250 2.1.0 Sender OK\r\n%s\r\n", utf8_rows[i].reply);
+		expect(&script, (struct expected){.output = output});
+	}
+}
+
+static const struct {
+	const char *command, *reply;
+} secure_rows[] = {
+	{"MAIL FROM:<> REQUIRETLS", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<> requiretls RET=HDRS ENVID=a+20b", "250 2.1.0 Sender OK"},
+	{"MAIL FROM:<> REQUIRETLS=1", "501 5.5.4 Bad parameters"},
+	{"MAIL FROM:<> RET=ALL", "501 5.5.4 Bad parameters"},
+	{"MAIL FROM:<> ENVID=a+2", "501 5.5.4 Bad parameters"},
+	{"MAIL FROM:<> RET=FULL RET=FULL", "501 5.5.4 Parameter given twice"},
+	{"MAIL FROM:<> NOTIFY=NEVER", "555 5.5.4 Unknown parameter"},
+};
+
+static void test_secure_params(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof secure_rows / sizeof *secure_rows; i++) {
+		char secure[256], output[1024];
+		struct driver_script script = {
+			.input = "", .secure = secure, .settings = driver_settings()};
+
+		script.settings.implicit_tls = true;
+		script.settings.dsn = true;
+		script.secure_len = (size_t)snprintf(secure, sizeof secure, "EHLO a\r\n%s\r\n",
+						     secure_rows[i].command);
+		snprintf(output, sizeof output,
+			 BANNER EHLO_LINES "250-DSN\r\n250-REQUIRETLS\r\n" EHLO_LIMITS "%s\r\n",
+			 secure_rows[i].reply);
+		expect(&script, (struct expected){.output = output});
+	}
+}
+
+/* RFC 9422: what six digits cannot say is not said. */
+static void test_limits(void **state)
+{
+	struct driver_script script = {SCRIPT("EHLO a\r\n"), .settings = driver_settings()};
+
+	(void)state;
+	script.settings.recipients = 1000000;
+	script.settings.messages = 999999;
+	expect(&script, (struct expected){.output = BANNER EHLO_LINES
+					  "250-STARTTLS\r\n250 LIMITS MAILMAX=999999\r\n"});
+	script.settings.messages = 1000000;
+	expect(&script, (struct expected){.output = BANNER EHLO_LINES "250 STARTTLS\r\n"});
 }
 
 static void test_accept_any(void **state)
@@ -231,6 +337,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_rcpt),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_secure_params),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_accept_any),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_closing_verdicts),

@@ -95,13 +95,9 @@ static void test_starttls(void **state)
 		       "MAIL 250 2.1.0 \"Sender OK\" line=MAIL FROM:<d@e> mailbox=d@e begun\n"
 		       "QUIT 221 2.0.0 \"mx.test closing connection\" line=QUIT ended\n"
 		       "finished quit\n",
-		       .output = BANNER
-		       "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n"
-		       "250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n"
+		       .output = BANNER EHLO_CLEAR
 		       "250 2.1.0 Sender OK\r\n220 2.0.0 Ready to start TLS\r\n"
-		       "503 5.5.1 Say EHLO first\r\n"
-		       "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n"
-		       "250 ENHANCEDSTATUSCODES\r\n"
+		       "503 5.5.1 Say EHLO first\r\n" EHLO_SECURE
 		       "503 5.5.1 TLS is already active\r\n250 2.1.0 Sender OK\r\n"
 		       "221 2.0.0 mx.test closing connection\r\n",
 	       });
@@ -208,10 +204,7 @@ static void test_implicit(void **state)
 	script.settings.implicit_tls = true;
 	script.settings.require_tls = true;
 	expect(&script, (struct expected){
-				.output = "220 mx.test ESMTP hello\r\n"
-					  "250-mx.test\r\n250-PIPELINING\r\n250-SIZE "
-					  "100000\r\n250-8BITMIME\r\n"
-					  "250 ENHANCEDSTATUSCODES\r\n"
+				.output = "220 mx.test ESMTP hello\r\n" EHLO_SECURE
 					  "221 2.0.0 mx.test closing connection\r\n",
 				.trace = "ask connect\nask secure\n"
 					 "GREETING 220 \"mx.test ESMTP hello\"\n"

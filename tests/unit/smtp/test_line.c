@@ -28,7 +28,7 @@ static void read_lines(struct smtp_line *line, struct buf *in, struct buf *out)
 	bool whole;
 
 	do {
-		whole = smtp_line_read(line, buf_head(in), in->len, &used);
+		whole = smtp_line_read(line, buf_head(in), in->len, SMTP_LINE_MAX, &used);
 		buf_consume(in, used);
 		if (whole) {
 			buf_printf(out, "%s(", faults[line->fault]);

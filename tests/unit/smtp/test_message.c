@@ -150,6 +150,33 @@ static void test_smuggling(void **state)
 	}
 }
 
+/* Where it is allowed, a message keeps its lone CR and LF; still none of them ends it, or begins a
+ * command. It is reported all the same. */
+static void test_bare_newline_accept(void **state)
+{
+	struct driver_script script = {
+		SCRIPT("HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<u@example.com>\r\nDATA\r\n"
+		       "a\nb\rc\r\n.\nMAIL FROM:<b@c>\r\n\n.\r\n\r.\r\n..\n\r\n.\r\nQUIT\r\n"),
+		.settings = driver_settings()};
+	struct driver d;
+
+	(void)state;
+	script.settings.bare_newline_accept = true;
+	expect(&script,
+	       (struct expected){
+		       .output = "220 mx.test ESMTP\r\n250 mx.test\r\n250 2.1.0 Sender OK\r\n"
+				 "250 2.1.5 Recipient OK\r\n"
+				 "354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 OK id=T\r\n"
+				 "221 2.0.0 mx.test closing connection\r\n",
+		       .messages = "a\nb\rc\r\n\nMAIL FROM:<b@c>\r\n\n.\r\n\r.\r\n.\n\r\n#",
+	       });
+	driver_init(&d, &script);
+	driver_run(&d, SIZE_MAX, 0);
+	assert_non_null(strstr(driver_text(&d.trace),
+			       "MESSAGE 250 2.0.0 \"OK id=T\" violation=bare_newline ended\n"));
+	driver_fini(&d);
+}
+
 static void test_too_large(void **state)
 {
 	struct driver_script script = {
@@ -274,8 +301,8 @@ int main(void)
 		cmocka_unit_test(test_delivered),     cmocka_unit_test(test_content),
 		cmocka_unit_test(test_data_verdicts), cmocka_unit_test(test_message_verdicts),
 		cmocka_unit_test(test_smuggling),     cmocka_unit_test(test_too_large),
-		cmocka_unit_test(test_loop),	      cmocka_unit_test(test_not_stored),
-		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_loop),	      cmocka_unit_test(test_bare_newline_accept),
+		cmocka_unit_test(test_not_stored),    cmocka_unit_test(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,9 @@ static const struct {
 	{" a\tb", "bad"},
 	{" a=\tb", "bad"},
 	{" a=\x7f", "bad"},
-	{" a=\xc3\xbc", "bad"},
+	{" a=\xc3\xbc", "a=\xc3\xbc;"}, /* RFC 6531 3.3; whether it is UTF-8, others see */
+	{" a=\xff b", "a=\xff;b;"},
+	{" a\xc3\xbc=b", "bad"},
 	{" \xc3\xbc", "bad"},
 	{" a a", "twice"},
 	{" a=1 A=2", "twice"},

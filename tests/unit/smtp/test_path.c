@@ -19,7 +19,8 @@
 
 enum { REVERSE = 1, FORWARD = 2, BOTH = 3 };
 
-/* What a path reads as: "address|local|domain|rest", "bad", or "8bit". */
+/* What a path reads as: "address|local|domain|rest", "8bit " before it if octets above 127 are in
+ * the path; or "bad". */
 static const struct {
 	const char *input;
 	int kinds;
@@ -177,12 +178,32 @@ static const struct {
 	{"<a@[:x]>", BOTH, "bad"},
 	{"<a@[IPv4:1.2.3.4]>", BOTH, "bad"},
 	{"<a@[IPv6:1.2.3.4]>", BOTH, "bad"},
-	/* octets above 127 */
-	{"<\xc3\xbc@example.com>", BOTH, "8bit"},
-	{"<a@\xc3\xbc.example>", BOTH, "8bit"},
-	{"<\"\xc3\xbc\"@x>", BOTH, "8bit"},
-	{"<a@[\xc3\xbc]>", BOTH, "8bit"},
-	{"\xc3\xbc@x", BOTH, "8bit"},
+	/* octets above 127: in all parts of RFC 6531, UTF-8 or not */
+	{"<\xc3\xbc@example.com>", BOTH, "8bit \xc3\xbc@example.com|\xc3\xbc|example.com|"},
+	{"<a.\xc3\xbc"
+	 "b@x>",
+	 BOTH,
+	 "8bit a.\xc3\xbc"
+	 "b@x|a.\xc3\xbc"
+	 "b|x|"},
+	{"<a@\xc3\xbc.example>", BOTH, "8bit a@\xc3\xbc.example|a|\xc3\xbc.example|"},
+	{"<a@b-\xc3\xbc>", BOTH, "8bit a@b-\xc3\xbc|a|b-\xc3\xbc|"},
+	{"<\"\xc3\xbc b\"@x>", BOTH, "8bit \"\xc3\xbc b\"@x|\xc3\xbc b|x|"},
+	{"<@\xc3\xbc:a@x>", BOTH, "8bit a@x|a|x|"},
+	{"<\xff@\x80>", BOTH, "8bit \xff@\x80|\xff|\x80|"},
+	{"<a@" A63 "\xc3\xbc>", BOTH, "8bit a@" A63 "\xc3\xbc|a|" A63 "\xc3\xbc|"},
+	{"<a@" A63 "." A63 "." A63 "." A60 "a\xc3\xbc>", BOTH,
+	 "8bit a@" A63 "." A63 "." A63 "." A60 "a\xc3\xbc|a|" A63 "." A63 "." A63 "." A60
+	 "a\xc3\xbc|"},
+	{"<a@" A63 "." A63 "." A63 "." A60 "aa\xc3\xbc>", BOTH, "bad"}, /* 256 octets */
+	{"<" A60 "aa\xc3\xbc@x>", BOTH, "8bit " A60 "aa\xc3\xbc@x|" A60 "aa\xc3\xbc|x|"},
+	{"<" A60 "aaa\xc3\xbc@x>", BOTH, "bad"}, /* 65 octets, though 64 characters */
+	{"<\"\\\xc3\xbc\"@x>", BOTH, "bad"},
+	{"<a@\xc3\xbc->", BOTH, "bad"},
+	{"<a@-\xc3\xbc>", BOTH, "bad"},
+	{"<a@[\xc3\xbc]>", BOTH, "bad"},
+	{"<\xc3\xbc b@x>", BOTH, "bad"},
+	{"\xc3\xbc@x", BOTH, "bad"},
 	{"<a@b>\xc3\xbc", BOTH, "a@b|a|b|\xc3\xbc"},
 	{"<a b>\xc3\xbc", BOTH, "bad"},
 };
@@ -191,21 +212,15 @@ static void show(enum smtp_path_kind kind, const char *input, size_t len, char *
 {
 	struct smtp_path path;
 
-	switch (smtp_path_parse(kind, input, len, &path)) {
-	case SMTP_PATH_GOOD:
-		snprintf(out, size, "%.*s|%.*s|%.*s|%.*s", (int)path.address.len, path.address.data,
-			 (int)path.local_len, path.local, (int)path.domain.len, path.domain.data,
-			 (int)(len - path.used), input + path.used);
-		assert_non_null(path.address.data);
-		assert_non_null(path.domain.data);
-		break;
-	case SMTP_PATH_BAD:
+	if (!smtp_path_parse(kind, input, len, &path)) {
 		snprintf(out, size, "bad");
-		break;
-	case SMTP_PATH_EIGHT_BIT:
-		snprintf(out, size, "8bit");
-		break;
+		return;
 	}
+	snprintf(out, size, "%s%.*s|%.*s|%.*s|%.*s", path.eight_bit ? "8bit " : "",
+		 (int)path.address.len, path.address.data, (int)path.local_len, path.local,
+		 (int)path.domain.len, path.domain.data, (int)(len - path.used), input + path.used);
+	assert_non_null(path.address.data);
+	assert_non_null(path.domain.data);
 }
 
 static void check_row(size_t row, enum smtp_path_kind kind)
@@ -245,15 +260,14 @@ static void test_nul(void **state)
 
 		memcpy(copy, path, sizeof path);
 		copy[i] = '\0';
-		assert_int_equal(smtp_path_parse(SMTP_PATH_REVERSE, copy, sizeof path - 1, &read),
-				 SMTP_PATH_BAD);
+		assert_false(smtp_path_parse(SMTP_PATH_REVERSE, copy, sizeof path - 1, &read));
 	}
 }
 
 /* A path that is cut short is no path, wherever the cut is. */
 static void test_every_cut(void **state)
 {
-	static const char path[] = "<@a.b:\"q\\ w\"@[IPv6:1::2]>";
+	static const char path[] = "<@a.\xc3\xbc:\"q\\ w\xc3\xbc\"@[IPv6:1::2]>";
 	struct smtp_path read;
 
 	(void)state;
@@ -262,11 +276,10 @@ static void test_every_cut(void **state)
 
 		memcpy(cut, path, i);
 		cut = realloc(cut, i ? i : 1);
-		assert_int_equal(smtp_path_parse(SMTP_PATH_REVERSE, cut, i, &read), SMTP_PATH_BAD);
+		assert_false(smtp_path_parse(SMTP_PATH_REVERSE, cut, i, &read));
 		free(cut);
 	}
-	assert_int_equal(smtp_path_parse(SMTP_PATH_REVERSE, path, sizeof path - 1, &read),
-			 SMTP_PATH_GOOD);
+	assert_true(smtp_path_parse(SMTP_PATH_REVERSE, path, sizeof path - 1, &read));
 }
 
 int main(void)

@@ -1,0 +1,59 @@
+#include "config_tls.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static const char *const versions[] = {
+	[CONFIG_TLS_1_2] = "1.2",
+	[CONFIG_TLS_1_3] = "1.3",
+};
+
+static bool is_needed(const struct config *config, enum tls_client_certificates asked)
+{
+	for (size_t i = 0; i < config->listeners_len; i++) {
+		const struct config_listener *l = &config->listeners[i];
+
+		if (l->tls != CONFIG_TLS_NONE && l->client_certificates == asked)
+			return true;
+	}
+	return false;
+}
+
+bool config_tls_open(const struct config *config, struct tls_context *contexts[static 1],
+		     char *error, size_t size)
+{
+	size_t n = config->tls.certificates_len;
+	struct tls_certificate *certificates = mem_new(n * sizeof *certificates);
+	bool good = true;
+
+	for (size_t i = 0; i < n; i++) {
+		certificates[i].certificate = config->tls.certificates[i].certificate;
+		certificates[i].key = config->tls.certificates[i].key;
+	}
+	for (unsigned i = 0; i < CONFIG_TLS_CONTEXTS_MAX; i++) {
+		struct tls_settings settings = {
+			.certificates = certificates,
+			.certificates_len = n,
+			.client_certificates = (enum tls_client_certificates)i,
+			.client_ca = config->tls.client_ca,
+			.min_version = versions[config->tls.min_version],
+		};
+
+		contexts[i] = NULL;
+		if (good && is_needed(config, settings.client_certificates)) {
+			contexts[i] = tls_context_new(&settings, error, size);
+			good = contexts[i] != NULL;
+		}
+	}
+	free(certificates);
+	if (!good)
+		config_tls_close(contexts);
+	return good;
+}
+
+void config_tls_close(struct tls_context *contexts[static 1])
+{
+	for (unsigned i = 0; i < CONFIG_TLS_CONTEXTS_MAX; i++)
+		tls_context_free(&contexts[i]);
+}

@@ -1,0 +1,109 @@
+#include "config_value.h"
+
+#include <stdio.h>
+
+#include "protocol/hook.h"
+
+/* In the largest unit that divides it: 90s, 2m. */
+static const char *write_time(double seconds, char out[32])
+{
+	static const struct {
+		const char *unit;
+		unsigned factor; /* in milliseconds */
+	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+	unsigned long long value = (unsigned long long)(seconds * 1000 + 0.5);
+	size_t i = 0;
+
+	while (value % units[i].factor || (!value && units[i].factor > 1000))
+		i++;
+	snprintf(out, 32, "%llu%s", value / units[i].factor, units[i].unit);
+	return out;
+}
+
+static const char *write_size(double octets, char out[32])
+{
+	static const char *const units[] = {"", "K", "M", "G"};
+	unsigned long long value = (unsigned long long)octets;
+	size_t i = 0;
+
+	while (i < 3 && value && value % 1024 == 0) {
+		value /= 1024;
+		i++;
+	}
+	snprintf(out, 32, "%llu%s", value, units[i]);
+	return out;
+}
+
+static void write_words(const char *words, char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "one of ");
+
+	for (; *words && at + 3 < size; words++) {
+		out[at++] = *words == ' ' ? ',' : *words;
+		if (*words == ' ')
+			out[at++] = ' ';
+	}
+	out[at] = '\0';
+}
+
+static void write_hooks(char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "one of ");
+
+	for (unsigned hook = 0; hook < HOOK_MAX && at < size; hook++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", hook ? ", " : "",
+				       hook_word((enum hook)hook));
+}
+
+const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE])
+{
+	static const char *const fixed[] = {
+		[KIND_HOST] = "a domain name",
+		[KIND_FILE] = "the absolute path of a file that can be read",
+		[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
+		[KIND_USER] = "the name of an account",
+		[KIND_DOMAINS] = "a domain name or any",
+		[KIND_SERVERS] = "an address: IPv4:port or [IPv6]:port",
+		[KIND_BLOCKS] = "an IP address, or the first one of a block and its prefix "
+				"length: 10.0.0.0/8",
+		[KIND_POLICIES] = "the name of a policy",
+		[KIND_DELIVERY] = "the name of a delivery",
+	};
+	char low[32], high[32];
+
+	switch (s->kind) {
+	case KIND_NAME:
+		snprintf(out, CONFIG_WANT_SIZE,
+			 "a name of letters, digits, _ - and . (at most %d octets)",
+			 NAME_MAX_OCTETS);
+		break;
+	case KIND_PATH:
+	case KIND_SOCKETS:
+		snprintf(out, CONFIG_WANT_SIZE, "an absolute path of at most %.0f octets",
+			 s->kind == KIND_PATH ? s->high : SOCKET_PATH_MAX);
+		break;
+	case KIND_WORKERS:
+	case KIND_COUNT:
+		snprintf(out, CONFIG_WANT_SIZE, "%sa number from %.0f to %.0f",
+			 s->kind == KIND_WORKERS ? "auto or " : "", s->low, s->high);
+		break;
+	case KIND_SIZE:
+		snprintf(out, CONFIG_WANT_SIZE, "a size from %s to %s (units K M G)",
+			 write_size(s->low, low), write_size(s->high, high));
+		break;
+	case KIND_TIME:
+		snprintf(out, CONFIG_WANT_SIZE, "a time from %s to %s (units ms s m h d)",
+			 write_time(s->low, low), write_time(s->high, high));
+		break;
+	case KIND_WORD:
+	case KIND_BOOL:
+		write_words(s->words, out, CONFIG_WANT_SIZE);
+		break;
+	case KIND_HOOKS:
+		write_hooks(out, CONFIG_WANT_SIZE);
+		break;
+	default:
+		snprintf(out, CONFIG_WANT_SIZE, "%s", fixed[s->kind]);
+	}
+	return out;
+}

@@ -1,0 +1,28 @@
+#include "player_report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool player_report_fits(const char *line, size_t len, const struct smtp_reply *reply, bool last,
+			const char **text)
+{
+	char head[32];
+	int n = snprintf(head, sizeof(head), "%d%c%s%s", reply->code, last ? ' ' : '-',
+			 reply->status, reply->status[0] != '\0' ? " " : "");
+
+	if (n < 0 || len < (size_t)n || memcmp(line, head, (size_t)n) != 0)
+		return false;
+	*text = line + n;
+	return true;
+}
+
+void player_report_add(struct buf *reports, const struct smtp_reply *reply)
+{
+	buf_printf(reports, "%s %d %s %s violation=%s begun=%d ended=%d command=",
+		   smtp_verb_word(reply->verb), reply->code, reply->status, reply->text,
+		   reply->violation != NULL ? reply->violation : "-", reply->transaction_begun,
+		   reply->transaction_ended);
+	if (reply->line.len > 0)
+		buf_append(reports, reply->line.data, reply->line.len);
+	buf_append(reports, "\n", 1);
+}

@@ -1,0 +1,93 @@
+/* Any octets as the configuration file: a configuration without a fault, or faults without a
+ * configuration. What is said is fit for a terminal and names the file; libcyaml never refuses what
+ * the walk of the lines let pass; and of what is accepted, every place leads somewhere. */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_faults(const char *faults, const char *file)
+{
+	while (*faults) {
+		size_t len = strcspn(faults, "\n");
+
+		assert(faults[len] == '\n' && !strncmp(faults, file, strlen(file)));
+		assert(strncmp(faults + strlen(file), ": libcyaml ", 11) != 0);
+		for (size_t i = 0; i < len; i++)
+			assert(faults[i] >= ' ' && faults[i] <= '~');
+		faults += len + 1;
+	}
+}
+
+static void check_bounded(const struct config_blocks *blocks)
+{
+	for (size_t i = 0; i < blocks->len; i++)
+		assert(blocks->items[i].length && blocks->items[i].bits);
+}
+
+static void check_listener(const struct config *config, const struct config_listener *l)
+{
+	struct address address;
+
+	assert(l->name && l->address && address_parse(l->address, &address));
+	assert(l->delivery < config->deliveries_len);
+	for (size_t i = 0; i < l->policies_len; i++)
+		assert(l->policies[i] < config->policies_len);
+	for (size_t i = 0; i < l->accept_domains.len; i++)
+		assert(l->accept_domains.items[i] && !l->accept_any);
+	assert(l->tls == CONFIG_TLS_NONE || config->tls.certificates_len);
+	assert(l->tls != CONFIG_TLS_NONE || (!l->auth && !l->require_tls));
+	if (l->client_certificates == TLS_CLIENT_CERTIFICATES_REQUIRE)
+		assert(l->tls != CONFIG_TLS_NONE && config->tls.client_ca);
+	check_bounded(&l->relay_clients);
+	check_bounded(&l->xclient);
+	if (l->relay_clients.len)
+		check_bounded(&l->proxy_protocol);
+	if (address_is_unix(&address))
+		assert(!l->relay_clients.len && !l->xclient.len && !l->proxy_protocol.len);
+}
+
+static void check_config(const struct config *config)
+{
+	assert(config->hostname && config->runtime_dir && config->spool_dir && config->user);
+	assert(config->workers && config->listeners_len && config->deliveries_len);
+	for (size_t i = 0; i < config->listeners_len; i++)
+		check_listener(config, &config->listeners[i]);
+	for (size_t i = 0; i < config->tls.certificates_len; i++)
+		assert(config->tls.certificates[i].certificate && config->tls.certificates[i].key);
+	for (size_t i = 0; i < config->policies_len; i++)
+		assert(config->policies[i].name && config->policies[i].sockets.len);
+	for (size_t i = 0; i < config->deliveries_len; i++)
+		assert(config->deliveries[i].name &&
+		       !config->deliveries[i].maildir == config->deliveries[i].discard);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char file[32], *faults = NULL;
+	size_t len = 0;
+	FILE *errors = open_memstream(&faults, &len);
+	int fd = memfd_create("gatepost.yaml", MFD_CLOEXEC);
+	struct config *config;
+
+	if (!errors || fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	snprintf(file, sizeof file, "/proc/self/fd/%d", fd);
+	config = config_load(file, errors);
+	fclose(errors);
+	close(fd);
+	assert((config == NULL) == (len != 0));
+	check_faults(faults, file);
+	if (config)
+		check_config(config);
+	config_free(&config);
+	free(faults);
+	return 0;
+}
