@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* The name of EHLO may be anything but controls. In a header, parentheses, semicolons and quotes
  * would change what the field says. */
 static void append_safe(struct buf *out, struct octets text)
@@ -17,16 +19,29 @@ static void append_safe(struct buf *out, struct octets text)
 	}
 }
 
-/* RFC 3848: which protocol the message came by. */
+static bool is_smtputf8(const struct hook_context *context)
+{
+	for (size_t i = 0; context->mail && i < context->mail->params_len; i++) {
+		const struct octets *name = &context->mail->params[i].name;
+
+		if (text_is(name->data, name->len, "SMTPUTF8"))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3848, and RFC 6531 section 4.3: which protocol the message came by. */
 static const char *with_protocol(const struct hook_context *context)
 {
-	static const char *const words[2][3] = {{"ESMTP", "ESMTPS", "ESMTPSA"},
-						{"LMTP", "LMTPS", "LMTPSA"}};
+	static const char *const words[2][2][3] = {
+		{{"ESMTP", "ESMTPS", "ESMTPSA"}, {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPSA"}},
+		{{"LMTP", "LMTPS", "LMTPSA"}, {"UTF8LMTP", "UTF8LMTPS", "UTF8LMTPSA"}}};
 	const char *verb = context->helo ? context->helo->verb : "HELO";
+	bool utf8 = is_smtputf8(context);
 
 	if (strcmp(verb, "HELO") == 0)
 		return "SMTP";
-	return words[verb[0] == 'L'][!context->tls ? 0 : context->auth ? 2 : 1];
+	return words[verb[0] == 'L'][utf8][!context->tls ? 0 : context->auth ? 2 : 1];
 }
 
 void received_field(struct buf *out, const struct hook_context *context, const char *hostname,
@@ -37,8 +52,8 @@ void received_field(struct buf *out, const struct hook_context *context, const c
 		append_safe(out, context->helo->name);
 	else
 		buf_append_string(out, "unknown");
-	if (context->client
-		    .ip) /* RFC 5321 4.4: the address as it was seen, an IPv6 one with its tag */
+	/* RFC 5321 4.4: the address as it was seen, an IPv6 one with its tag. */
+	if (context->client.ip)
 		buf_printf(out, " ([%s%s])", strchr(context->client.ip, ':') ? "IPv6:" : "",
 			   context->client.ip);
 	if (context->tls)

@@ -167,8 +167,8 @@ class Watcher:
                 raise fault(self._dialogue, None, f"as many events as {name}", text)
 
     def accepted(self) -> int:
-        """How many messages were answered with 2yz."""
-        return sum(event.name == "message" and event.data["code"] < 300 for event in self.events)
+        """How many messages were answered with 2yz; LMTP answers one several times."""
+        return len({event.transaction for event in self.events if event.name == "message" and event.data["code"] < 300})
 
     def _check_written(self) -> None:
         """The E: lines in their order, other events between them."""

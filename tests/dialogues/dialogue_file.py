@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Set, Tuple
 
 HOOKS = ("connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect")
 NUMBERS = ("message_size", "recipients", "errors", "commands", "messages")
-FLAGS = ("starttls", "implicit_tls", "auth", "require_tls")
-# What only the engine's caller can set: the program has no setting for it.
-ENGINE_FLAGS = ("lmtp", "dsn", "bare_newline_accept", "relay", "xclient", "banner_wait")
+FLAGS = ("starttls", "implicit_tls", "auth", "require_tls", "lmtp", "bare_newline_accept", "relay", "xclient")
+# What only the engine's caller can set: the program has no setting for it, or it is a matter of time.
+ENGINE_FLAGS = ("dsn", "banner_wait")
 
 _ESCAPE = re.compile(rb"\\(?:\*([1-9][0-9]*)\{([^}]*)\}|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _NAMED = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b'"': b'"'}

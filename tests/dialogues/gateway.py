@@ -24,6 +24,17 @@ _PREFIX = re.compile(
 )
 
 
+# What a flag of a dialogue is in the configuration of a listener; the client comes from 127.0.0.1.
+LISTENER_FLAGS: Dict[str, Any] = {
+    "auth": ("auth", True),
+    "require_tls": ("require_tls", True),
+    "lmtp": ("protocol", "lmtp"),
+    "bare_newline_accept": ("bare_newline", "accept"),
+    "relay": ("relay_clients", ["127.0.0.1"]),
+    "xclient": ("xclient", ["127.0.0.1"]),
+}
+
+
 class GatewayError(Exception):
     """gatepost did not start, stop or store as it should."""
 
@@ -64,10 +75,9 @@ class Gateway:
         }
         if dialogue.domains:
             listener["accept_domains"] = dialogue.domains
-        if dialogue.settings.get("auth"):
-            listener["auth"] = True
-        if dialogue.settings.get("require_tls"):
-            listener["require_tls"] = True
+        for flag, (key, value) in LISTENER_FLAGS.items():
+            if dialogue.settings.get(flag):
+                listener[key] = value
         config: Dict[str, Any] = {
             "hostname": HOSTNAME,
             "runtime_dir": str(self.root / "run"),

@@ -64,6 +64,20 @@ static void test_secure_ipv6_several_recipients(void **state)
 			 "\tby mx.example.com (gatepost) with LMTPSA id 01ABC;\r\n\t" DATE "\r\n");
 }
 
+static void test_utf8(void **state)
+{
+	struct hook_helo helo = {"EHLO", octets("x")};
+	const struct hook_param params[] = {{octets("BODY"), octets("8BITMIME")},
+					    {octets("smtputf8"), {NULL, 0}}};
+	struct hook_mailbox mail = {.params = params, .params_len = 2};
+	struct hook_context context = {.helo = &helo, .mail = &mail};
+
+	(void)state;
+	expect(&context,
+	       "Received: from x\r\n"
+	       "\tby mx.example.com (gatepost) with UTF8SMTP id 01ABC;\r\n\t" DATE "\r\n");
+}
+
 /* Nothing a client says of itself may add a field or end the comment. */
 static void test_hostile_names(void **state)
 {
@@ -82,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_secure_ipv6_several_recipients),
+		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_hostile_names),
 	};
 
