@@ -202,7 +202,7 @@ static void on_line(struct subscriber *s)
 
 static void on_down(struct subscriber *s)
 {
-	if (strstr(line_link_failure(s->link), "line longer than")) {
+	if (line_link_is_too_long(s->link)) {
 		refuse(s, "line_too_long", line_link_failure(s->link));
 		return;
 	}

@@ -304,6 +304,11 @@ const char *line_link_failure(const struct line_link *l)
 	return l->failure;
 }
 
+bool line_link_is_too_long(const struct line_link *l)
+{
+	return l->in.too_long;
+}
+
 uid_t line_link_peer_uid(const struct line_link *l)
 {
 	struct ucred peer;

@@ -45,6 +45,8 @@ void line_link_flush(struct line_link *l);
 /* "Connection refused", "line longer than 1048576 octets", "closed by the peer"; valid until
  * free. */
 const char *line_link_failure(const struct line_link *l);
+/* DOWN came because of a line that is too long: the peer's own fault, and it can still be told. */
+bool line_link_is_too_long(const struct line_link *l);
 /* The peer's uid (SO_PEERCRED); (uid_t)-1 when unknown. */
 uid_t line_link_peer_uid(const struct line_link *l);
 

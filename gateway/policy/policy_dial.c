@@ -143,17 +143,12 @@ static void greet(struct policy_dial *dial)
 	policy_dial_send(dial);
 }
 
-/* The one end of a line that is the service's fault and comes without a line to judge. */
-static bool is_too_long(const char *failure)
-{
-	return strncmp(failure, "line longer", 11) == 0;
-}
-
 static void end(struct policy_dial *dial)
 {
 	const char *failure = line_link_failure(dial->link);
 
-	if (is_too_long(failure)) {
+	/* The one end that is the service's fault and comes without a line to judge. */
+	if (line_link_is_too_long(dial->link)) {
 		policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, "line_too_long",
 					failure);
 		tell_fatal(dial, "line_too_long", failure);
