@@ -129,6 +129,7 @@ static void pause_accepting(struct listener *l, int error)
 			    strerror(error));
 	l->starved = true;
 	ev_io_stop(l->loop, &l->io);
+	ev_timer_set(&l->retry, ACCEPT_RETRY, 0.); /* a timer that has run out is at 0 */
 	ev_timer_start(l->loop, &l->retry);
 }
 

@@ -22,7 +22,7 @@
 #define SOFTWARE "gatepost/" GATEPOST_VERSION
 
 #define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
-#define EVENTS_MAX 1048576 /* octets of events that wait for the hub */
+#define EVENTS_MAX 4194304 /* octets of events that wait for the hub */
 /* Clients that come before the services are connected would be told to try again. Accepting waits
  * for the services this long at most: a service that is down must not keep the door shut. */
 #define START_GRACE 2.0

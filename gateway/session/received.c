@@ -5,8 +5,8 @@
 #include "base/text.h"
 
 /* The name of EHLO may be anything but controls. In a header, parentheses, semicolons and quotes
- * would change what the field says. */
-static void append_safe(struct buf *out, struct octets text)
+ * would change what the field says. Octets above 127 stay where SMTPUTF8 has checked them. */
+static void append_safe(struct buf *out, struct octets text, bool utf8)
 {
 	static const char harmless[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -15,7 +15,9 @@ static void append_safe(struct buf *out, struct octets text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		buf_append(out, c && strchr(harmless, c) ? &c : "?", 1);
+		bool good = (c && strchr(harmless, c)) || (utf8 && (unsigned char)c > 127);
+
+		buf_append(out, good ? &c : "?", 1);
 	}
 }
 
@@ -49,7 +51,7 @@ void received_field(struct buf *out, const struct hook_context *context, const c
 {
 	buf_append_string(out, "Received: from ");
 	if (context->helo)
-		append_safe(out, context->helo->name);
+		append_safe(out, context->helo->name, false);
 	else
 		buf_append_string(out, "unknown");
 	/* RFC 5321 4.4: the address as it was seen, an IPv6 one with its tag. */
@@ -64,7 +66,7 @@ void received_field(struct buf *out, const struct hook_context *context, const c
 	/* With several recipients a "for" would tell each of them about another (RFC 5321 7.6). */
 	if (context->recipients_len == 1) {
 		buf_append_string(out, "\r\n\tfor <");
-		append_safe(out, context->recipients[0].address);
+		append_safe(out, context->recipients[0].address, is_smtputf8(context));
 		buf_append_string(out, ">");
 	}
 	buf_printf(out, ";\r\n\t%s\r\n", date);

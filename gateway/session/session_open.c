@@ -138,6 +138,22 @@ void session_open_xclient(struct session *s)
 
 /* --- before it is known --- */
 
+static bool is_same(const struct address *a, const struct address *b)
+{
+	char one[ADDRESS_IP_SIZE], other[ADDRESS_IP_SIZE];
+
+	address_ip(a, one);
+	address_ip(b, other);
+	return strcmp(one, other) == 0 && address_port(a) == address_port(b);
+}
+
+/* LOCAL in version 2. Version 1 has no such word: HAProxy names its own connection there. */
+static bool is_health_check(const struct session *s, const struct proxy_header *header)
+{
+	return header->local ||
+	       (is_same(&header->client, &s->peer) && is_same(&header->server, &s->local));
+}
+
 static void read_proxy_header(struct session *s)
 {
 	struct buf *in = transport_in(s->transport);
@@ -159,7 +175,7 @@ static void read_proxy_header(struct session *s)
 	}
 	buf_consume(in, used);
 	transport_set_timeout(s->transport, 0);
-	if (!header.local) {
+	if (!is_health_check(s, &header)) {
 		s->proxy = mem_new(sizeof header);
 		*s->proxy = header;
 		open_for(s, &header.client, &header.server);

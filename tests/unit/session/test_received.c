@@ -70,12 +70,16 @@ static void test_utf8(void **state)
 	const struct hook_param params[] = {{octets("BODY"), octets("8BITMIME")},
 					    {octets("smtputf8"), {NULL, 0}}};
 	struct hook_mailbox mail = {.params = params, .params_len = 2};
-	struct hook_context context = {.helo = &helo, .mail = &mail};
+	struct hook_mailbox recipient = {.address = octets("b\xc3\xb6"
+							   "b@example.com")};
+	struct hook_context context = {
+		.helo = &helo, .mail = &mail, .recipients = &recipient, .recipients_len = 1};
 
 	(void)state;
-	expect(&context,
-	       "Received: from x\r\n"
-	       "\tby mx.example.com (gatepost) with UTF8SMTP id 01ABC;\r\n\t" DATE "\r\n");
+	expect(&context, "Received: from x\r\n"
+			 "\tby mx.example.com (gatepost) with UTF8SMTP id 01ABC\r\n"
+			 "\tfor <b\xc3\xb6"
+			 "b@example.com>;\r\n\t" DATE "\r\n");
 }
 
 /* Nothing a client says of itself may add a field or end the comment. */
