@@ -10,6 +10,8 @@
 
 /* How long the last reply may take to reach the client. */
 #define SESSION_DRAIN_TIME 10.0
+/* Two or three flights, which no person types: a client that takes longer only keeps a place. */
+#define SESSION_HANDSHAKE_TIME 30.0
 /* The first seconds of a message, in which nobody's rate is judged. */
 #define SESSION_RATE_GRACE 60.0
 
@@ -130,8 +132,12 @@ static void report_reply(struct session *s)
 
 static void start_tls(struct session *s)
 {
+	double seconds = s->host->command_timeout;
+
+	if (seconds > SESSION_HANDSHAKE_TIME)
+		seconds = SESSION_HANDSHAKE_TIME;
 	s->wait = SESSION_WAIT_TLS;
-	set_timeout(s, s->host->command_timeout);
+	set_timeout(s, seconds);
 	/* Under implicit TLS all that has come (behind a PROXY header, or while the name was looked
 	 * up) is TLS. */
 	transport_start_tls(s->transport, s->listener->tls, s->listener->smtp.implicit_tls);
