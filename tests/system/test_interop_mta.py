@@ -201,7 +201,7 @@ hosts_connection_nolog = *
 smtputf8_advertise_hosts = *
 accept_8bitmime
 qualify_domain = example.org
-keep_environment = PATH
+keep_environment = PATH : LD_PRELOAD : ^NSS_WRAPPER_
 acl_not_smtp = accept
 daemon_smtp_ports =
 begin routers
@@ -235,10 +235,18 @@ class Exim:
         text = EXIM_CONF.replace("FOLDER", str(self.folder)).replace("PORT", str(port)).replace("CHUNKING", chunking)
         text = text.replace("PROGRAM", str(exim()))
         self.config.write_text(text.replace("EXTRA", extra).lstrip())
+        self.environment = dict(os.environ, LD_PRELOAD="libnss_wrapper.so")
+        # Exim wants an account that its package would make. It only has to be there.
+        for kind, line in (("passwd", "Debian-exim:x:65534:65534::/:/bin/false"), ("group", "Debian-exim:x:65534:")):
+            path = self.folder / kind
+            path.write_text(f"{line}\n" + pathlib.Path("/etc", kind).read_text())
+            self.environment["NSS_WRAPPER_" + kind.upper()] = str(path)
 
     def send(self, message: bytes, sender: str, *recipients: str) -> None:
         command = [str(exim()), "-C", str(self.config), "-odf", "-i", "-f", sender, *recipients]
-        result = subprocess.run(command, input=message, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
+        result = subprocess.run(
+            command, input=message, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, env=self.environment
+        )
         assert result.returncode == 0, result.stdout
 
     def log(self) -> str:
