@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "check_command.h"
 #include "config/config.h"
+#include "drive_command.h"
 #include "events_command.h"
 #include "process/master.h"
 
@@ -20,6 +21,7 @@ static const char overview[] =
 	"  check -c FILE             say whether a configuration would start\n"
 	"  check --defaults          print every setting with its default\n"
 	"  events [EVENT...]         print the event stream\n"
+	"  drive SOCKET [SCRIPT]     play the gateway against a policy service\n"
 	"\n"
 	"  gatepost COMMAND --help   explains a command\n"
 	"  gatepost --version        prints the version\n";
@@ -78,6 +80,7 @@ int main(int argc, char **argv)
 		{"serve", serve_command},
 		{"check", check_command},
 		{"events", events_command},
+		{"drive", drive_command},
 	};
 	char name[64];
 
@@ -100,7 +103,7 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	fprintf(stderr, "gatepost: there is no command \"%s\": use serve, check or events\n",
+	fprintf(stderr, "gatepost: there is no command \"%s\": use serve, check, events or drive\n",
 		argv[1]);
 	return EX_USAGE;
 }
