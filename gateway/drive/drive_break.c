@@ -39,6 +39,7 @@ static void misbehave(struct drive_wire *wire, enum drive_break mode, const stru
 {
 	static const char garbage[] = "{\"type\":\"request\",\xff\x01 garbage\n";
 	static const char unknown[] = "{\"type\":\"x_drive\",\"x_field\":[1,{}]}\n";
+	struct json_out twice = {0};
 
 	switch (mode) {
 	case DRIVE_BREAK_HALF_LINE:
@@ -57,8 +58,11 @@ static void misbehave(struct drive_wire *wire, enum drive_break mode, const stru
 		drive_wire_send(wire, line->data, line->len);
 		break;
 	case DRIVE_BREAK_DUPLICATE_ID:
-		drive_wire_send(wire, line->data, line->len);
-		drive_wire_send(wire, line->data, line->len);
+		/* In one write, so that the first is open when the second comes. */
+		json_out_raw_octets(&twice, line->data, line->len);
+		json_out_raw_octets(&twice, line->data, line->len);
+		drive_wire_send(wire, twice.data, twice.len);
+		json_out_fini(&twice);
 		break;
 	case DRIVE_BREAK_MAX:
 		break;
