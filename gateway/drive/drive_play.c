@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* How long the service may take to close after we did. What it still says until then counts. */
-#define CLOSE_MAX 1.0
+/* How many seconds the service may take to close after we did. What it says until then counts. */
+#define CLOSE_MAX 3.0
 
 #define SHOWN_MAX 1024
 
