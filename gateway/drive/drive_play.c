@@ -237,19 +237,19 @@ static int play_close(struct drive_play *play)
 	do {
 		input = drive_wire_read(play->wire, end - drive_wire_now(), &line, &len);
 	} while (input == DRIVE_LINE && drive_wire_now() < end);
-	if (input == DRIVE_CLOSED) {
+	if (input == DRIVE_CLOSED)
 		say(play, play->line, HOOK_MAX, "the service has closed");
-		drive_wire_close(play->wire);
-		play->open_len = 0;
-		return DRIVE_GO_ON;
-	}
-	say_failure(play, play->line, HOOK_MAX, "that the service closes", "an open connection");
+	else
+		say_failure(play, play->line, HOOK_MAX, "that the service closes",
+			    "an open connection");
+	drive_wire_close(play->wire);
+	play->open_len = 0;
 	return DRIVE_GO_ON;
 }
 
 static int play_step(struct drive_play *play, const struct drive_step *step)
 {
-	/* After a close that was expected. */
+	/* After expect_close. */
 	if (play->wire->fd < 0 && step->kind != DRIVE_STEP_NONE) {
 		int code = drive_wire_open(play->wire);
 
