@@ -154,6 +154,17 @@ static void read_machine_name(struct config_source *source, char **to)
 				    config_source_quote(name, strlen(name), quote));
 }
 
+/* A class of failure without an action of its own has that of on_failure. */
+static void resolve_failures(struct config_policy *policy)
+{
+	enum verdict_kind *const classes[] = {&policy->on_unavailable, &policy->on_overload,
+					      &policy->on_timeout, &policy->on_lost};
+
+	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+		if (*classes[i] == VERDICT_MAX)
+			*classes[i] = policy->on_failure;
+}
+
 static struct config *read_values(struct config_source *source, const struct raw_config *raw)
 {
 	struct config *config = mem_new(sizeof *config);
@@ -174,6 +185,8 @@ static struct config *read_values(struct config_source *source, const struct raw
 	config->policies =
 		read_groups(source, SETTINGS_POLICY, raw->policies, sizeof *raw->policies,
 			    sizeof *config->policies, raw->policies_count);
+	for (size_t i = 0; i < config->policies_len; i++)
+		resolve_failures(&config->policies[i]);
 	config->deliveries_len = raw->deliveries_count;
 	config->deliveries =
 		read_groups(source, SETTINGS_DELIVERY, raw->deliveries, sizeof *raw->deliveries,

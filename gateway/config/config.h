@@ -71,6 +71,8 @@ struct config_policy {
 	unsigned hooks;		     /* 1u << HOOK_x; ~0u: whatever the service registers */
 	double timeout;		     /* seconds */
 	enum verdict_kind on_failure;
+	/* One of their own, or that of on_failure. */
+	enum verdict_kind on_unavailable, on_overload, on_timeout, on_lost;
 };
 
 /* Exactly one of maildir and discard is set. */

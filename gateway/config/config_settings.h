@@ -110,6 +110,11 @@ enum setting_kind {
 	    "PEM file: the authorities that sign clients' certificates.")                          \
 	ONE(min_version, WORD, DEFAULT, "1.2", 0, 0, "1.2 1.3", "Oldest version of TLS spoken.")
 
+/* In the order of enum verdict_kind; "on_failure" after them is VERDICT_MAX. One word a class of
+ * failure beside one for all: a value that is a word or a mapping would be a second kind of schema,
+ * and of fault message, for this setting alone. */
+#define FAILURE_WORDS "accept tempfail reject disconnect"
+
 #define POLICY_SETTINGS(ONE, MANY)                                                                 \
 	ONE(name, NAME, REQUIRED, "greylist", 0, 0, NULL,                                          \
 	    "Name for listeners and events; unique.")                                              \
@@ -118,8 +123,16 @@ enum setting_kind {
 	MANY(hooks, HOOKS, OPTIONAL, "[rcpt]", 1, 64, NULL,                                        \
 	     "Hooks it may be asked at. Without it: those it registers.")                          \
 	ONE(timeout, TIME, DEFAULT, "3s", 0.01, 600, NULL, "Longest wait for one verdict.")        \
-	ONE(on_failure, WORD, DEFAULT, "tempfail", 0, 0, "accept tempfail reject disconnect",      \
-	    "What happens when it is unavailable, overloaded, too late or lost.")
+	ONE(on_failure, WORD, DEFAULT, "tempfail", 0, 0, FAILURE_WORDS,                            \
+	    "What happens when it is unavailable, overloaded, too late or lost.")                  \
+	ONE(on_unavailable, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",        \
+	    "When no connection to it is up. on_failure: as set there; so below.")                 \
+	ONE(on_overload, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",           \
+	    "When its windows are full and too many questions wait.")                              \
+	ONE(on_timeout, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",            \
+	    "When its verdict is not there in time.")                                              \
+	ONE(on_lost, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",               \
+	    "When the connection was lost before the verdict.")
 
 #define DELIVERY_SETTINGS(ONE, MANY)                                                               \
 	ONE(name, NAME, REQUIRED, "inbox", 0, 0, NULL, "Name for listeners and events; unique.")   \

@@ -155,7 +155,7 @@ static struct verdict take_verdict(struct question *question)
 		call->verdict = (struct verdict){0};
 		return verdict;
 	}
-	policy_call_failure(call->end, service->on_failure, question->ask.request, &verdict);
+	policy_call_failure(call->end, service, question->ask.request, &verdict);
 	policy_report_failure(callbacks, service->name, call, verdict.kind);
 	return verdict;
 }

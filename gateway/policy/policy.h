@@ -27,7 +27,8 @@ struct policy_service_settings {
 	size_t sockets_len;
 	unsigned hooks; /* 1u << HOOK_x; ~0u: whatever it registers */
 	double timeout; /* seconds */
-	enum verdict_kind on_failure;
+	/* What a failed question means, by its class. */
+	enum verdict_kind on_unavailable, on_overload, on_timeout, on_lost;
 };
 
 /* Kept by the caller, unchanged, as long as the policy. */
@@ -74,12 +75,12 @@ struct policy_ask {
  *
  * Asks. True: no service is asked at this hook, *verdict is an accept and *question 0. False:
  * on_verdict comes later; *question names the question for policy_cancel(). A failed question (no
- * live connection, window and queue full, deadline, connection lost, bad reply) takes the service's
- * on_failure, except that bad replies always tempfail: tempfail is 451 4.3.0 (421 4.3.0 at connect,
- * 454 4.3.0 at starttls and auth) "Temporary policy failure, try again later" with the transaction
- * id (or the session id where there is none). on_failure accept asks the next service; at auth it
- * is tempfail, since there nobody's word is not enough. A request that cannot be written always
- * tempfails too, with 452 4.3.1 when make_path failed. */
+ * live connection, window and queue full, deadline, connection lost, bad reply) takes the action
+ * that the service's settings have for its class, except that bad replies always tempfail: tempfail
+ * is 451 4.3.0 (421 4.3.0 at connect, 454 4.3.0 at starttls and auth) "Temporary policy failure,
+ * try again later" with the transaction id (or the session id where there is none). The action
+ * accept asks the next service; at auth it is tempfail, since there nobody's word is not enough. A
+ * request that cannot be written always tempfails too, with 452 4.3.1 when make_path failed. */
 bool policy_ask(struct policy *p, const struct policy_ask *ask, struct verdict *verdict,
 		uint64_t *question);
 /* The client is gone: services are told (cancel, client_gone), on_verdict does not come. Unknown

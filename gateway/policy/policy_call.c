@@ -67,15 +67,31 @@ const char *policy_end_word(enum policy_end end)
 }
 
 /* An operator may choose to do without a service that does not answer. A service that answers
- * nonsense, or was never shown the message, might have refused it: these never follow on_failure.
- */
-static enum verdict_kind action_of(enum policy_end end, enum verdict_kind on_failure,
-				   enum hook hook)
+ * nonsense, or was never shown the message, might have refused it: there is no choice then. */
+static enum verdict_kind chosen_action(enum policy_end end,
+				       const struct policy_service_settings *service)
 {
-	/* To do without the one who knows the passwords is to let anybody in. */
-	if (hook == HOOK_AUTH && on_failure == VERDICT_ACCEPT)
+	switch (end) {
+	case POLICY_UNAVAILABLE:
+		return service->on_unavailable;
+	case POLICY_OVERLOAD:
+		return service->on_overload;
+	case POLICY_TIMEOUT:
+		return service->on_timeout;
+	case POLICY_LOST:
+		return service->on_lost;
+	default:
 		return VERDICT_TEMPFAIL;
-	return end >= POLICY_BAD_REPLY ? VERDICT_TEMPFAIL : on_failure;
+	}
+}
+
+static enum verdict_kind action_of(enum policy_end end,
+				   const struct policy_service_settings *service, enum hook hook)
+{
+	enum verdict_kind action = chosen_action(end, service);
+
+	/* To do without the one who knows the passwords is to let anybody in. */
+	return hook == HOOK_AUTH && action == VERDICT_ACCEPT ? VERDICT_TEMPFAIL : action;
 }
 
 static int tempfail_code(enum hook hook)
@@ -103,10 +119,10 @@ static char *neutral_text(enum verdict_kind kind, const struct hook_request *req
 	return mem_copy_string(text);
 }
 
-void policy_call_failure(enum policy_end end, enum verdict_kind on_failure,
+void policy_call_failure(enum policy_end end, const struct policy_service_settings *service,
 			 const struct hook_request *request, struct verdict *verdict)
 {
-	struct verdict v = {.kind = action_of(end, on_failure, request->hook)};
+	struct verdict v = {.kind = action_of(end, service, request->hook)};
 
 	if (v.kind == VERDICT_TEMPFAIL) {
 		v.code = end == POLICY_STORAGE ? 452 : tempfail_code(request->hook);

@@ -62,7 +62,7 @@ long policy_call_age(const struct policy_call *call);
 /* "timeout" */
 const char *policy_end_word(enum policy_end end);
 /* The verdict of a failed call; free with verdict_fini(). */
-void policy_call_failure(enum policy_end end, enum verdict_kind on_failure,
+void policy_call_failure(enum policy_end end, const struct policy_service_settings *service,
 			 const struct hook_request *request, struct verdict *verdict);
 
 #endif

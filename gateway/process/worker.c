@@ -181,7 +181,10 @@ static void set_up_policy(struct worker *w)
 			.sockets_len = config->policies[i].sockets.len,
 			.hooks = config->policies[i].hooks,
 			.timeout = config->policies[i].timeout,
-			.on_failure = config->policies[i].on_failure,
+			.on_unavailable = config->policies[i].on_unavailable,
+			.on_overload = config->policies[i].on_overload,
+			.on_timeout = config->policies[i].on_timeout,
+			.on_lost = config->policies[i].on_lost,
 		};
 	}
 	w->policy_settings = (struct policy_settings){

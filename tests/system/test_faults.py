@@ -139,6 +139,22 @@ class Killed(unittest.TestCase):
                     with gateway.connect() as client:
                         self.assertEqual(client.reply()[:3], code)
 
+    def test_each_class_has_its_action(self) -> None:
+        options = "    timeout: 300ms\n    on_failure: disconnect\n    on_unavailable: reject\n    on_timeout: accept\n"
+        with socket_folder() as folder:
+            with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options=options) as gateway:
+                with gateway.connect() as client:
+                    self.assertEqual(client.reply()[:3], "554")
+                with service_process(f"{folder}/p.sock", hang_at_mail(folder)) as service:
+                    gateway.wait_for("policy.service", state="ready")
+                    with gateway.connect() as client:
+                        client.start("EHLO client", "MAIL FROM:<a@example.org>", "RSET")
+                        gateway.wait_for("policy.failure", **{"class": "timeout", "action": "accept"})
+                        os.kill(service.pid, signal.SIGKILL)
+                        service.wait()
+                        gateway.wait_for("policy.service", state="unavailable", count=2)
+                        self.assertEqual(client.say("MAIL FROM:<a@example.org>")[:3], "550")
+
     def test_client_leaves_while_asked(self) -> None:
         with socket_folder() as folder, service_process(f"{folder}/p.sock", hang_at_mail(folder)):
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 60s\n") as gateway:

@@ -104,11 +104,13 @@ static void check_services(const struct config *c)
 	assert_int_equal(c->policies[0].hooks, 1u << HOOK_RCPT | 1u << HOOK_DATA);
 	assert_true(c->policies[0].timeout == 0.25);
 	assert_int_equal(c->policies[0].on_failure, VERDICT_ACCEPT);
+	assert_int_equal(c->policies[0].on_lost, VERDICT_ACCEPT);
 	assert_string_equal(c->policies[1].name, "scanner");
 	assert_texts(&c->policies[1].sockets, 1, (const char *[]){"/run/scan.sock"});
 	assert_int_equal(c->policies[1].hooks, ~0u);
 	assert_true(c->policies[1].timeout == 3);
 	assert_int_equal(c->policies[1].on_failure, VERDICT_TEMPFAIL);
+	assert_int_equal(c->policies[1].on_unavailable, VERDICT_TEMPFAIL);
 	assert_int_equal(c->deliveries_len, 2);
 	assert_string_equal(c->deliveries[0].name, "nowhere");
 	assert_null(c->deliveries[0].maildir);

@@ -134,6 +134,12 @@ static const struct fault_row rows[] = {
 	{"on_failure: accept", "on_failure: defer",
 	 ":41: policies[0].on_failure: \"defer\" is not one of accept, tempfail, reject, "
 	 "disconnect\n"},
+	{"on_failure: accept", "on_failure: on_failure",
+	 ":41: policies[0].on_failure: \"on_failure\" is not one of accept, tempfail, reject, "
+	 "disconnect\n"},
+	{"on_failure: accept", "on_timeout: maybe",
+	 ":41: policies[0].on_timeout: \"maybe\" is not one of accept, tempfail, reject, "
+	 "disconnect, on_failure\n"},
 	/* deliveries */
 	{"    discard: true\n", "    discard: true\n    maildir: /m\n",
 	 ":46: deliveries[0]: has two kinds; remove maildir or discard\n"},

@@ -125,7 +125,7 @@ static void test_path_cannot_be_made(void **state)
 	struct world *world = *state;
 	struct asked asked;
 
-	world->services[0].on_failure = VERDICT_ACCEPT;
+	world_on_failure(world, 0, VERDICT_ACCEPT);
 	start(world, REGISTER("\"path\""));
 	message_init(&asked, world, 100);
 	asked.path = NULL;
@@ -145,7 +145,7 @@ static void test_request_too_long(void **state)
 	struct hook_mailbox *recipients = mem_new(RECIPIENTS * sizeof *recipients);
 	struct asked asked;
 
-	world->services[0].on_failure = VERDICT_ACCEPT;
+	world_on_failure(world, 0, VERDICT_ACCEPT);
 	start(world, REGISTER("\"none\""));
 	asked_init(&asked, world);
 	asked.request.hook = HOOK_DATA;

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "policy/policy_call.h"
-
 #define REQUEST "\"type\":\"request\""
 #define CANCEL	"\"type\":\"cancel\""
 #define ERROR	"\"type\":\"error\""
@@ -194,7 +192,7 @@ static void test_bad_reply(void **state)
 
 	start_one(world);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		world->services[0].on_failure = choices[i % 4];
+		world_on_failure(world, 0, choices[i % 4]);
 		ask_held(world, &asked);
 		fake_answer(&world->fakes[0], rows[i], last_id(world));
 		asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
@@ -286,85 +284,6 @@ static void test_lost_and_asked_anew(void **state)
 	asked_fini(&follower);
 }
 
-static void test_on_failure(void **state)
-{
-	struct world *world = *state;
-	struct asked asked;
-
-	world->services[0].on_failure = VERDICT_REJECT;
-	start_one(world);
-	ask_held(world, &asked);
-	fake_hang_up(&world->fakes[0]);
-	asked_expect(&asked, VERDICT_REJECT, 0, NULL, "one");
-	assert_string_equal(asked.verdict.text, "Policy check failed (" WORLD_TRANSACTION ")");
-	assert_int_equal(verdict_code(&asked.verdict, HOOK_RCPT), 550);
-	asked_fini(&asked);
-
-	world->services[0].on_failure = VERDICT_DISCONNECT;
-	world_wait(world, policy_is_ready(world->policy));
-	ask_held(world, &asked);
-	fake_hang_up(&world->fakes[0]);
-	asked_expect(&asked, VERDICT_DISCONNECT, 0, NULL, "one");
-	assert_string_equal(asked.verdict.text, NEUTRAL);
-	assert_int_equal(verdict_code(&asked.verdict, HOOK_RCPT), 421);
-	asked_fini(&asked);
-}
-
-static void test_on_failure_accept_asks_the_next(void **state)
-{
-	struct world *world = *state;
-	struct asked asked;
-
-	world->services[0].on_failure = VERDICT_ACCEPT;
-	world->services[0].timeout = 0.1;
-	world->fakes[0].reply = NULL;
-	world->fakes[1].reply = "{\"type\":\"reply\",\"id\":ID,\"verdict\":\"reject\"}\n";
-	world_start(world);
-	asked_init(&asked, world);
-	asked_start(&asked);
-	asked_expect(&asked, VERDICT_REJECT, 0, NULL, "two");
-	assert_true(world_has_event(world, "policy=one hook=rcpt class=timeout action=accept"));
-	asked_fini(&asked);
-
-	world->fakes[1].reply = FAKE_ACCEPT;
-	asked_init(&asked, world);
-	asked_start(&asked);
-	asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
-	assert_null(asked.verdict.text);
-	asked_fini(&asked);
-}
-
-/* Nobody logs in because the one who knows the passwords is away. */
-static void test_on_failure_never_accepts_a_login(void **state)
-{
-	struct world *world = *state;
-	struct asked asked;
-
-	for (unsigned end = POLICY_UNAVAILABLE; end <= POLICY_STORAGE; end++) {
-		for (unsigned kind = 0; kind < VERDICT_MAX; kind++) {
-			struct hook_request request = {.hook = HOOK_AUTH, .session = "S"};
-			struct verdict verdict;
-
-			policy_call_failure((enum policy_end)end, (enum verdict_kind)kind, &request,
-					    &verdict);
-			assert_int_not_equal(verdict.kind, VERDICT_ACCEPT);
-			if (kind == VERDICT_ACCEPT)
-				assert_int_equal(verdict.kind, VERDICT_TEMPFAIL);
-			verdict_fini(&verdict);
-		}
-	}
-	world->services[0].on_failure = world->services[1].on_failure = VERDICT_ACCEPT;
-	world_start_alone(world);
-	asked_init(&asked, world);
-	asked.request.hook = HOOK_AUTH;
-	asked.request.transaction = NULL;
-	assert_false(asked_start(&asked));
-	asked_expect(&asked, VERDICT_TEMPFAIL, 454, "4.3.0", "one");
-	assert_true(
-		world_has_event(world, "policy=one hook=auth class=unavailable action=tempfail"));
-	asked_fini(&asked);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
@@ -383,9 +302,6 @@ int main(void)
 		TEST(test_reply_in_pieces),
 		TEST(test_lost),
 		TEST(test_lost_and_asked_anew),
-		TEST(test_on_failure),
-		TEST(test_on_failure_accept_asks_the_next),
-		TEST(test_on_failure_never_accepts_a_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

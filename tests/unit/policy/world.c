@@ -35,6 +35,13 @@ static void world_on_event(void *arg, const struct event *event)
 	fprintf(world->events_file, "\n");
 }
 
+void world_on_failure(struct world *world, size_t service, enum verdict_kind action)
+{
+	struct policy_service_settings *to = &world->services[service];
+
+	to->on_unavailable = to->on_overload = to->on_timeout = to->on_lost = action;
+}
+
 int world_set_up(void **state)
 {
 	static const char *const names[WORLD_SERVICES] = {"one", "two"};
@@ -60,8 +67,8 @@ int world_set_up(void **state)
 			.sockets_len = 1,
 			.hooks = ~0u,
 			.timeout = 5,
-			.on_failure = VERDICT_TEMPFAIL,
 		};
+		world_on_failure(world, i, VERDICT_TEMPFAIL);
 	}
 	world->settings = (struct policy_settings){
 		.services = world->services,

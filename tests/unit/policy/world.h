@@ -56,6 +56,8 @@ struct asked {
  * world_start(). */
 int world_set_up(void **state);
 int world_tear_down(void **state);
+/* Sets the action of every class. */
+void world_on_failure(struct world *world, size_t service, enum verdict_kind action);
 /* Listens with every fake that has a registration, makes the policy, waits until it is ready. */
 void world_start(struct world *world);
 /* Makes the policy without listening or waiting. */
