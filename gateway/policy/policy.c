@@ -166,7 +166,11 @@ static void question_on_end(struct policy_call *call)
 	const char *by = policy_service_settings(service_of(question))->name;
 	struct verdict verdict;
 
-	if (call->end == POLICY_TIMEOUT)
+	/* The service that was lost may have died of this question. So it is asked twice at most,
+	 * and may kill two processes, not all of them one after the other. */
+	if (call->end == POLICY_LOST && policy_service_ask_again(service_of(question), call))
+		return;
+	if (call->end != POLICY_ANSWERED)
 		policy_service_withdraw(service_of(question), call, "deadline");
 	verdict = take_verdict(question);
 	if (verdict.kind != VERDICT_ACCEPT) {

@@ -80,7 +80,10 @@ struct policy_ask {
  * is 451 4.3.0 (421 4.3.0 at connect, 454 4.3.0 at starttls and auth) "Temporary policy failure,
  * try again later" with the transaction id (or the session id where there is none). The action
  * accept asks the next service; at auth it is tempfail, since there nobody's word is not enough. A
- * request that cannot be written always tempfails too, with 452 4.3.1 when make_path failed. */
+ * question whose connection was lost is asked once more, under the same key, on another or the next
+ * connection of the service, when at least half of its time is left; it has failed when that fails
+ * too. A request that cannot be written always tempfails too, with 452 4.3.1 when make_path failed.
+ */
 bool policy_ask(struct policy *p, const struct policy_ask *ask, struct verdict *verdict,
 		uint64_t *question);
 /* The client is gone: services are told (cancel, client_gone), on_verdict does not come. Unknown

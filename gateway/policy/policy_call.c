@@ -10,20 +10,46 @@ static void call_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct policy_call *call = timer->data;
 
 	ev_timer_stop(loop, timer);
+	/* A second attempt that found no connection: the first one's is the failure to tell. */
 	if (!(revents & EV_CUSTOM))
-		call->end = POLICY_TIMEOUT;
+		call->end = call->attempt > 1 && !call->connection ? POLICY_LOST : POLICY_TIMEOUT;
 	call->on_end(call);
+}
+
+static void set_timer(struct policy_call *call, double seconds)
+{
+	ev_timer_stop(call->loop, &call->timer);
+	ev_timer_set(&call->timer, seconds > 0 ? seconds : 0, 0);
+	ev_timer_start(call->loop, &call->timer);
 }
 
 void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout)
 {
 	call->loop = loop;
+	call->attempt = 1;
 	call->asked = ev_now(loop);
 	call->deadline = call->asked + timeout;
 	list_init(&call->waiting);
-	ev_timer_init(&call->timer, call_on_timer, timeout, 0);
+	ev_timer_init(&call->timer, call_on_timer, 0, 0);
 	call->timer.data = call;
-	ev_timer_start(loop, &call->timer);
+	set_timer(call, timeout);
+}
+
+void policy_call_start_again(struct policy_call *call, double patience)
+{
+	double left = call->deadline - ev_now(call->loop);
+
+	assert(!call->connection && list_empty(&call->waiting));
+	call->attempt++;
+	set_timer(call, left < patience ? left : patience);
+}
+
+void policy_call_sent(struct policy_call *call, struct policy_connection *connection, uint64_t id)
+{
+	call->connection = connection;
+	call->id = id;
+	if (call->attempt > 1)
+		set_timer(call, call->deadline - ev_now(call->loop));
 }
 
 void policy_call_end(struct policy_call *call, enum policy_end end)

@@ -1,8 +1,9 @@
 /* policy_call: one question to one service, from the asking to its end.
  *
  *      start --> waiting --> sent --> end --on_end, from the loop--> the asker
- *                   |          |       ^
- *                   `--deadline, lost--'
+ *                 ^ |          |       ^                               |
+ *                 | `--deadline, lost--'                               |
+ *                 `-------- once more, after a connection was lost ----'
  *
  * Whatever ends a call, on_end comes from the loop and not from the function that ended it: so
  * nobody's list changes while it is being walked. */
@@ -37,6 +38,7 @@ struct policy_call {
 	void (*on_end)(struct policy_call *call);
 	void *arg;
 
+	unsigned attempt; /* 1, or 2 */
 	enum policy_end end;
 	struct verdict verdict; /* when ANSWERED; the owner's to free */
 
@@ -51,6 +53,11 @@ struct policy_call {
 
 /* The deadline is `timeout` seconds from now. */
 void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout);
+/* After a LOST end: a second attempt, with what is left of the deadline. A connection must be found
+ * within `patience` seconds, else the call ends as LOST again. */
+void policy_call_start_again(struct policy_call *call, double patience);
+/* It is with a service: from now on only the deadline counts. */
+void policy_call_sent(struct policy_call *call, struct policy_connection *connection, uint64_t id);
 /* on_end follows from the loop. The call must be out of queue and connection. */
 void policy_call_end(struct policy_call *call, enum policy_end end);
 /* Nothing comes any more. The call must be out of queue and connection. */

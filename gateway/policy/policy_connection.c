@@ -236,7 +236,7 @@ static void end_unsent(struct policy_call *call, enum policy_end end)
 bool policy_connection_ask(struct policy_connection *connection, struct policy_call *call)
 {
 	struct policy_dial *dial = &connection->dial;
-	struct hook_asking asking = {.key = call->key, .attempt = 1};
+	struct hook_asking asking = {.key = call->key, .attempt = call->attempt};
 	enum policy_end end = prepare_body(connection, call->ask, &asking);
 
 	assert(policy_connection_has_credit(connection));
@@ -249,8 +249,7 @@ bool policy_connection_ask(struct policy_connection *connection, struct policy_c
 	hook_json_request(&dial->out, call->ask->request, &asking);
 	if (dial->out.len <= JSONL_LINE_MAX + 1 && policy_dial_send(dial)) {
 		list_remove(&call->waiting);
-		call->connection = connection;
-		call->id = asking.id;
+		policy_call_sent(call, connection, asking.id);
 		return true;
 	}
 	policy_ids_remove(&connection->open, policy_ids_find(&connection->open, asking.id));

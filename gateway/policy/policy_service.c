@@ -8,6 +8,9 @@
 /* Beyond, a service that stands still would collect a question of every session there is, to fail
  * each at its deadline; failing at once tells the clients sooner. */
 #define SERVICE_WAITING_MAX 4096
+/* How long a question whose connection was lost waits for another one: four attempts to dial. A
+ * service that is started anew at once is back by then. */
+#define SERVICE_AGAIN_TIME 2.0
 
 struct policy_service {
 	struct ev_loop *loop;
@@ -75,13 +78,16 @@ static void dequeue(struct policy_service *service, struct policy_call *call)
 	service->waiting_len--;
 }
 
-/* The connections that served this hook are gone: nobody knows when the next one comes. */
+/* The connections that served this hook are gone: nobody knows when the next one comes. A second
+ * attempt was promised some time to find one. */
 static void fail_waiting(struct policy_service *service, enum hook hook)
 {
 	list_each(at, after, &service->waiting[hook])
 	{
 		struct policy_call *call = list_of(at, struct policy_call, waiting);
 
+		if (call->attempt > 1)
+			continue;
 		dequeue(service, call);
 		policy_call_end(call, POLICY_UNAVAILABLE);
 	}
@@ -165,19 +171,33 @@ const struct policy_service_settings *policy_service_settings(const struct polic
 	return service->settings;
 }
 
-void policy_service_ask(struct policy_service *service, struct policy_call *call)
+static void enqueue(struct policy_service *service, struct policy_call *call)
 {
-	enum hook hook = call->ask->request->hook;
-
-	policy_call_start(call, service->loop, service->settings->timeout);
 	call->serial = ++service->serial;
-	list_append(&service->waiting[hook], &call->waiting);
+	list_append(&service->waiting[call->ask->request->hook], &call->waiting);
 	service->waiting_len++;
 	send_waiting(service);
+}
+
+void policy_service_ask(struct policy_service *service, struct policy_call *call)
+{
+	policy_call_start(call, service->loop, service->settings->timeout);
+	enqueue(service, call);
 	if (!list_empty(&call->waiting) && service->waiting_len > SERVICE_WAITING_MAX) {
 		dequeue(service, call);
 		policy_call_end(call, POLICY_OVERLOAD);
 	}
+}
+
+bool policy_service_ask_again(struct policy_service *service, struct policy_call *call)
+{
+	double half = service->settings->timeout / 2;
+
+	if (call->attempt > 1 || call->deadline - ev_now(service->loop) < half)
+		return false;
+	policy_call_start_again(call, SERVICE_AGAIN_TIME);
+	enqueue(service, call);
+	return true;
 }
 
 void policy_service_withdraw(struct policy_service *service, struct policy_call *call,

@@ -28,6 +28,9 @@ const struct policy_service_settings *policy_service_settings(const struct polic
 bool policy_service_is_asked(const struct policy_service *service, enum hook hook);
 /* Starts the call; call->on_end follows from the loop. */
 void policy_service_ask(struct policy_service *service, struct policy_call *call);
+/* After the call ended as LOST: true when it is asked once more, and on_end follows again. False:
+ * it was asked twice, or less than half of its time is left. */
+bool policy_service_ask_again(struct policy_service *service, struct policy_call *call);
 /* Nobody waits for this call any more: out of the queue, or the service is told `why`. A call that
  * is in neither is left alone. */
 void policy_service_withdraw(struct policy_service *service, struct policy_call *call,

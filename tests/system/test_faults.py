@@ -124,6 +124,25 @@ class Killed(unittest.TestCase):
                         self.assertEqual(client.say("QUIT")[:3], "221")
                         client.close()
 
+    def test_kill_one_of_two(self) -> None:
+        with socket_folder() as folder:
+            first, second = f"{folder}/1.sock", f"{folder}/2.sock"
+            with service_process(first, hang_at_mail(folder)) as service, Gateway(
+                policies={"p": f"{first}, {second}"}, policy_options="    timeout: 50s\n"
+            ) as gateway:
+                clients = [gateway.connect() for _ in range(20)]
+                for client in clients:
+                    client.start("EHLO client")
+                    client.send(b"MAIL FROM:<a@example.org>\r\n")
+                wait_until(lambda: marks(folder, "asked") == 20, "twenty open questions")
+                with service_process(second, ANSWERS):
+                    gateway.wait_for("policy.service", socket=second, state="ready")
+                    os.kill(service.pid, signal.SIGKILL)
+                    for client in clients:
+                        self.assertEqual(client.reply()[:3], "250")
+                        client.close()
+                    self.assertEqual(gateway.events("policy.failure"), [])
+
     def test_deadline(self) -> None:
         with socket_folder() as folder, service_process(f"{folder}/p.sock", hang_at_mail(folder)):
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 300ms\n") as gateway:

@@ -45,6 +45,7 @@ class Request:
     session      id of the SMTP connection, 20 characters
     transaction  id of the mail transaction, None outside one
     id, key      number on this channel; idempotency key (None in a disconnect notification)
+    attempt      1; 2 when the same question (the same key) was on a connection that was lost
     deadline_ms  milliseconds left for the answer when the gateway wrote the request, or None
     args         what this hook is about:
                    ehlo        verb, name
@@ -78,6 +79,7 @@ class Request:
         self.key: Optional[str] = message.get("key")
         self.session: str = message.get("session", "")
         self.transaction: Optional[str] = message.get("transaction")
+        self.attempt: int = message.get("attempt", 1)
         self.deadline_ms: Optional[int] = message.get("deadline_ms")
         self.args: Dict[str, Any] = message.get("args", {})
         self.context: Dict[str, Any] = message.get("context", {})

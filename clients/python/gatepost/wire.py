@@ -267,6 +267,7 @@ def _request(msg: Message) -> None:
     if hook != "disconnect":
         _get_int(msg, "id")
         _get_str(msg, "key")
+        _get_int(msg, "attempt", 1)
         _get_int(msg, "deadline_ms")
     args = _get_dict(msg, "args")
     context = _get_dict(msg, "context")

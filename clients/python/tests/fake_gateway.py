@@ -52,7 +52,7 @@ HELLO: Message = {
 def request(number: Optional[int], hook: str, **args: Any) -> Message:
     message: Message = {"type": "request", "hook": hook, "session": "S", "args": args, "context": {"client": {"ip": "192.0.2.1"}}}
     if number is not None:
-        message.update(id=number, key=f"S.{hook}", deadline_ms=3000)
+        message.update(id=number, key=f"S.{hook}", attempt=1, deadline_ms=3000)
     if hook == "rcpt":
         message["context"]["mail"] = mailbox("carol", "example.org")
         args.update(index=1, accepted=0)

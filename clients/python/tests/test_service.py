@@ -44,6 +44,22 @@ class Service(unittest.TestCase):
             self.assertEqual(replies[3]["verdict"], "disconnect")
             peer.close()
 
+    def test_attempt(self) -> None:
+        service = gatepost.Service("s")
+        attempts = []
+
+        @service.mail
+        def mail(request: gatepost.Request) -> gatepost.Verdict:
+            attempts.append((request.key, request.attempt))
+            return gatepost.accept()
+
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send(request(1, "mail", **mailbox("a", "x")), dict(request(2, "mail", **mailbox("a", "x")), attempt=2))
+            self.assertEqual([(peer.receive() or {})["verdict"] for _ in range(2)], ["accept"] * 2)
+            self.assertEqual(attempts, [("S.mail", 1), ("S.mail", 2)])
+            peer.close()
+
     def test_auth(self) -> None:
         service = gatepost.Service("accounts")
 

@@ -107,10 +107,12 @@ static void expect_break(struct world *world, const char *text)
 	start_one(world);
 	ask_held(world, &asked);
 	fake_answer(&world->fakes[0], text, last_id(world));
+	world_wait(world, fake_count(&world->fakes[0], REQUEST) == 2);
+	fake_answer(&world->fakes[0], text, last_id(world));
 	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	asked_fini(&asked);
-	world_wait(world, fake_count(&world->fakes[0], "\"fatal\":true") == 1);
-	assert_int_equal(world_count_events(world, "policy.bad_reply session=- policy=one"), 1);
+	world_wait(world, fake_count(&world->fakes[0], "\"fatal\":true") == 2);
+	assert_int_equal(world_count_events(world, "policy.bad_reply session=- policy=one"), 2);
 	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 1);
 	world_wait(world, policy_is_ready(world->policy));
 	expect_works(world);
@@ -250,12 +252,13 @@ static void test_lost(void **state)
 		ask_held(world, &asked[i]);
 	fake_answer(&world->fakes[0], "{\"type\":\"reply\",\"id\":ID,\"verdict\":\"accept\"}",
 		    last_id(world));
-	fake_hang_up(&world->fakes[0]);
+	fake_stop(&world->fakes[0]);
 	for (size_t i = 0; i < 3; i++) {
 		asked_expect(&asked[i], VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 		asked_fini(&asked[i]);
 	}
 	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 3);
+	fake_listen(&world->fakes[0]);
 	world_wait(world, policy_is_ready(world->policy));
 	expect_works(world);
 }
@@ -273,7 +276,7 @@ static void test_lost_and_asked_anew(void **state)
 	/* Whichever is first spares the middle one its verdict. */
 	asked[0].rival = asked[2].rival = &asked[1];
 	asked[0].follower = &follower;
-	fake_hang_up(&world->fakes[0]);
+	fake_stop(&world->fakes[0]);
 	asked_expect(&asked[0], VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	asked_expect(&asked[2], VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	asked_expect(&follower, VERDICT_TEMPFAIL, 451, "4.3.0", "one");

@@ -180,12 +180,14 @@ static void test_line_too_long(void **state)
 		world_turn(world);
 	}
 	free(piece);
-	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
-	assert_true(world_has_event(world, "policy.bad_reply session=- policy=one "
-					   "code=line_too_long"));
-	assert_true(world_has_event(world, "class=lost"));
+	world_wait(world, world_has_event(world, "policy.bad_reply session=- policy=one "
+						 "code=line_too_long"));
 	world_wait(world, fake_count(&world->fakes[0], "\"code\":\"line_too_long\""));
+	fake_stop(&world->fakes[0]);
+	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	assert_true(world_has_event(world, "class=lost"));
 	asked_fini(&asked);
+	fake_listen(&world->fakes[0]);
 	world_wait(world, policy_is_ready(world->policy));
 }
 

@@ -35,16 +35,17 @@ static void test_on_failure(void **state)
 	world_on_failure(world, 0, VERDICT_REJECT);
 	start_one(world);
 	ask_held(world, &asked);
-	fake_hang_up(&world->fakes[0]);
+	fake_stop(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_REJECT, 0, NULL, "one");
 	assert_string_equal(asked.verdict.text, "Policy check failed (" WORLD_TRANSACTION ")");
 	assert_int_equal(verdict_code(&asked.verdict, HOOK_RCPT), 550);
 	asked_fini(&asked);
 
 	world_on_failure(world, 0, VERDICT_DISCONNECT);
+	fake_listen(&world->fakes[0]);
 	world_wait(world, policy_is_ready(world->policy));
 	ask_held(world, &asked);
-	fake_hang_up(&world->fakes[0]);
+	fake_stop(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_DISCONNECT, 0, NULL, "one");
 	assert_string_equal(asked.verdict.text, NEUTRAL);
 	assert_int_equal(verdict_code(&asked.verdict, HOOK_RCPT), 421);
@@ -117,7 +118,7 @@ static void test_classes_differ(void **state)
 	asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
 	asked_fini(&asked);
 	ask_held(world, &asked);
-	fake_hang_up(&world->fakes[0]);
+	fake_stop(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_REJECT, 0, NULL, "one");
 	assert_true(world_has_event(world, "class=lost action=reject"));
 	asked_fini(&asked);
@@ -156,6 +157,107 @@ static void test_on_failure_never_accepts_a_login(void **state)
 	asked_fini(&asked);
 }
 
+/* The next connection gets the same question, and nobody notices. */
+static void test_asked_again(void **state)
+{
+	struct world *world = *state;
+	struct fake_service *fake = &world->fakes[0];
+	struct asked asked;
+
+	start_one(world);
+	ask_held(world, &asked);
+	fake_hang_up(fake);
+	world_wait(world, fake_count(fake, REQUEST) == 2);
+	assert_int_equal(fake_count(fake, "\"key\":\"" WORLD_TRANSACTION ".rcpt.1.one\""), 2);
+	assert_non_null(strstr(fake_line(fake, REQUEST, 0), "\"attempt\":1,"));
+	assert_non_null(strstr(fake_line(fake, REQUEST, 1), "\"attempt\":2,"));
+	fake_answer(fake, FAKE_ACCEPT, fake_id(fake, 1));
+	asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
+	assert_false(world_has_event(world, "policy.failure"));
+	asked_fini(&asked);
+}
+
+/* A question that kills whoever reads it kills two. */
+static void test_asked_twice_at_most(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	start_one(world);
+	ask_held(world, &asked);
+	fake_hang_up(&world->fakes[0]);
+	world_wait(world, fake_count(&world->fakes[0], REQUEST) == 2);
+	fake_hang_up(&world->fakes[0]);
+	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 1);
+	world_wait(world, policy_is_ready(world->policy));
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 2);
+	asked_fini(&asked);
+}
+
+static void test_second_attempt_has_the_rest_of_the_time(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+	double start;
+
+	world->services[0].timeout = 0.8;
+	start_one(world);
+	start = world_clock();
+	ask_held(world, &asked);
+	fake_hang_up(&world->fakes[0]);
+	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	assert_true(world_clock() - start >= 0.79);
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 2);
+	assert_true(world_has_event(world, "class=timeout"));
+	asked_fini(&asked);
+}
+
+static void test_too_late_for_a_second_attempt(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+	double until;
+
+	world->services[0].timeout = 3;
+	start_one(world);
+	ask_held(world, &asked);
+	until = world_clock() + 1.6;
+	world_wait(world, world_clock() > until);
+	fake_hang_up(&world->fakes[0]);
+	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	assert_true(world_has_event(world, "class=lost"));
+	world_wait(world, policy_is_ready(world->policy));
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 1);
+	asked_fini(&asked);
+}
+
+/* Others that come while it waits fail at once: nobody promised them a connection. */
+static void test_client_leaves_before_the_second_attempt(void **state)
+{
+	struct world *world = *state;
+	struct asked asked, other;
+
+	start_one(world);
+	ask_held(world, &asked);
+	fake_stop(&world->fakes[0]);
+	world_wait(world, !policy_is_ready(world->policy));
+	world_turn(world);
+	asked_init(&other, world);
+	asked_start(&other);
+	asked_expect(&other, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	assert_true(world_has_event(world, "class=unavailable"));
+	assert_int_equal(asked.verdicts, 0);
+	policy_cancel(world->policy, asked.id);
+	fake_listen(&world->fakes[0]);
+	world_wait(world, policy_is_ready(world->policy));
+	world_turn(world);
+	assert_int_equal(asked.verdicts, 0);
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 1);
+	asked_fini(&asked);
+	asked_fini(&other);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
@@ -165,6 +267,11 @@ int main(void)
 		cmocka_unit_test(test_action_of_each_class),
 		TEST(test_classes_differ),
 		TEST(test_on_failure_never_accepts_a_login),
+		TEST(test_asked_again),
+		TEST(test_asked_twice_at_most),
+		TEST(test_second_attempt_has_the_rest_of_the_time),
+		TEST(test_too_late_for_a_second_attempt),
+		TEST(test_client_leaves_before_the_second_attempt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

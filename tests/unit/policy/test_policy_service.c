@@ -318,9 +318,9 @@ static void test_queue_moves_to_another_socket(void **state)
 	world->fakes[1].reply = FAKE_ACCEPT;
 	fake_stop(&world->fakes[0]);
 	fake_answer(&world->fakes[1], FAKE_ACCEPT, fake_id(&world->fakes[1], 0));
-	asked_expect(&asked[0], VERDICT_TEMPFAIL, 451, "4.3.0", "one");
-	for (size_t i = 1; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		asked_expect(&asked[i], VERDICT_ACCEPT, 0, NULL, "");
+	assert_int_equal(fake_count(&world->fakes[1], "\"attempt\":2,"), 1);
 	for (size_t i = 0; i < 4; i++)
 		asked_fini(&asked[i]);
 }

@@ -147,6 +147,8 @@ static void test_mail_and_rcpt(void **state)
 				 .transaction = TRANSACTION,
 				 .mailbox = &alice,
 				 .context = {CLIENT, .helo = &ehlo, .tls = &tls}};
+	struct hook_asking again;
+	struct json_out out = {0};
 
 	(void)state;
 	check("valid/request-mail.json", &r, 5, KEY(TRANSACTION ".mail"), 3000, HOOK_BODY_NONE);
@@ -157,6 +159,10 @@ static void test_mail_and_rcpt(void **state)
 	r.context.recipients = recipients; /* known, and not sent */
 	r.context.recipients_len = 2;
 	check("valid/request-rcpt.json", &r, 6, KEY(TRANSACTION ".rcpt.1"), 2990, HOOK_BODY_NONE);
+	again = (struct hook_asking){6, KEY(TRANSACTION ".rcpt.1"), 2, 2990, HOOK_BODY_NONE};
+	hook_json_request(&out, &r, &again);
+	examples_assert_equal(&out, "valid/request-rcpt-again.json");
+	json_out_fini(&out);
 	r.mailbox = &postmaster;
 	r.index = 2;
 	r.accepted = 1;
