@@ -32,7 +32,7 @@ struct handshake_error {
 
 /* --- policy --- */
 void handshake_policy_hello(struct json_out *out, const struct handshake_gateway *gateway,
-			    uint64_t message_max);
+			    uint64_t message_max, long ping_ms);
 
 struct handshake_register {
 	char service[65]; /* "" when not given; printable ASCII, anything else shown as '?' */

@@ -29,7 +29,7 @@ static void put_hello(struct json_out *out, const char *protocol,
 }
 
 void handshake_policy_hello(struct json_out *out, const struct handshake_gateway *gateway,
-			    uint64_t message_max)
+			    uint64_t message_max, long ping_ms)
 {
 	put_hello(out, "gatepost-policy", gateway);
 	json_out_raw(out, ",\"hooks\":[");
@@ -46,7 +46,8 @@ void handshake_policy_hello(struct json_out *out, const struct handshake_gateway
 	put_integer(out, ",\"headers\":", PROTOCOL_HEADERS_MAX);
 	put_integer(out, ",\"window\":", PROTOCOL_WINDOW_MAX);
 	put_integer(out, ",\"message\":", message_max);
-	json_out_raw(out, "}}\n");
+	put_integer(out, "},\"ping_ms\":", (uint64_t)ping_ms);
+	json_out_raw(out, "}\n");
 }
 
 static void put_ready_hooks(struct json_out *out, unsigned hooks, long deadline_ms)

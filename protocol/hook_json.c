@@ -326,3 +326,13 @@ void hook_json_cancel(struct json_out *out, uint64_t id, const char *why)
 	put_text(out, "],\"why\":", why);
 	json_out_raw(out, "}\n");
 }
+
+void hook_json_ping(struct json_out *out)
+{
+	json_out_raw(out, "{\"type\":\"ping\"}\n");
+}
+
+void hook_json_pong(struct json_out *out)
+{
+	json_out_raw(out, "{\"type\":\"pong\"}\n");
+}

@@ -1,4 +1,4 @@
-/* hook_json: requests and cancellations to a policy service as JSON lines. */
+/* hook_json: requests, cancellations and signs of life to a policy service as JSON lines. */
 #ifndef PROTOCOL_HOOK_JSON_H
 #define PROTOCOL_HOOK_JSON_H
 
@@ -20,5 +20,8 @@ void hook_json_request(struct json_out *out, const struct hook_request *request,
 		       const struct hook_asking *asking);
 /* Appends {"type":"cancel","ids":[id],"why":"..."} with its LF. */
 void hook_json_cancel(struct json_out *out, uint64_t id, const char *why);
+/* Append {"type":"ping"} and {"type":"pong"} with their LF. */
+void hook_json_ping(struct json_out *out);
+void hook_json_pong(struct json_out *out);
 
 #endif

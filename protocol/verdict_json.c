@@ -13,7 +13,6 @@ __attribute__((format(printf, 3, 4))) static enum verdict_json
 fail(struct verdict_json_error *error, enum verdict_json result, const char *format, ...)
 {
 	static const char *const codes[] = {
-		[VERDICT_JSON_REPLY] = "",
 		[VERDICT_JSON_INVALID] = "bad_reply",
 		[VERDICT_JSON_UNKNOWN] = "unknown_type",
 		[VERDICT_JSON_BROKEN] = "bad_message",
@@ -161,6 +160,32 @@ static enum verdict_json read_verdict(const json_t *reply, struct verdict *v,
 	return result;
 }
 
+/* Messages of a service without fields. */
+static const struct {
+	const char *type;
+	enum verdict_json result;
+} signals[] = {
+	{"ping", VERDICT_JSON_PING},
+	{"pong", VERDICT_JSON_PONG},
+};
+
+/* A type other than "reply". */
+static enum verdict_json read_signal(const json_t *message, struct verdict_json_error *error)
+{
+	const json_t *type = json_object_get(message, "type");
+	char shown[STRICT_JSON_SHOWN_MAX], problem[sizeof error->message];
+
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		if (strcmp(json_string_value(type), signals[i].type) != 0)
+			continue;
+		if (!strict_json_is_understood(message, problem, sizeof problem))
+			return fail(error, VERDICT_JSON_BROKEN, "%s", problem);
+		return signals[i].result;
+	}
+	return fail(error, VERDICT_JSON_UNKNOWN, "message type %s is not known here",
+		    strict_json_show(type, shown));
+}
+
 static enum verdict_json read_message(const json_t *message, uint64_t *id, struct verdict *v,
 				      struct verdict_json_error *error)
 {
@@ -172,8 +197,7 @@ static enum verdict_json read_message(const json_t *message, uint64_t *id, struc
 		return fail(error, VERDICT_JSON_BROKEN, "\"type\" must be a string, not %s",
 			    strict_json_show(type, shown));
 	if (strcmp(json_string_value(type), "reply") != 0)
-		return fail(error, VERDICT_JSON_UNKNOWN, "message type %s is not known here",
-			    strict_json_show(type, shown));
+		return read_signal(message, error);
 	if (!json_is_integer(number) || json_integer_value(number) < 0)
 		return fail(error, VERDICT_JSON_BROKEN,
 			    "\"id\" must be an integer of at least 0, not %s",

@@ -1,4 +1,5 @@
-/* verdict_json: replies of a policy service, strictly read.
+/* verdict_json: replies of a policy service, and what else it says after its registration,
+ * strictly read.
  *
  * A line is parsed whole or not at all: JSON object, duplicate keys refused, depth at most 16,
  * integers at most 2^53-1, then every rule of PROTOCOL.md. What breaks a rule never becomes a
@@ -12,7 +13,9 @@
 #include "verdict.h"
 
 enum verdict_json {
-	VERDICT_JSON_REPLY,   /* id and verdict are set; free with verdict_fini() */
+	VERDICT_JSON_REPLY, /* id and verdict are set; free with verdict_fini() */
+	VERDICT_JSON_PING,  /* wants a pong */
+	VERDICT_JSON_PONG,
 	VERDICT_JSON_INVALID, /* a reply for id that breaks a rule: the question fails as bad_reply
 			       */
 	VERDICT_JSON_UNKNOWN, /* a well-formed object of a type that this version does not know:
@@ -27,7 +30,7 @@ struct verdict_json_error {
 			      ASCII */
 };
 
-/* `line` is len octets without LF. error is filled unless the result is a REPLY. */
+/* `line` is len octets without LF. error is filled when the result is INVALID or one after it. */
 enum verdict_json verdict_json_decode(const char *line, size_t len, uint64_t *id,
 				      struct verdict *verdict, struct verdict_json_error *error);
 

@@ -11,6 +11,8 @@ exec jq --unbuffered -c '
 		{type: "reply", id, verdict: "reject", code: 550, status: "5.7.1", text: "Go away"}
 	elif .type == "request" then
 		{type: "reply", id, verdict: "accept"}
+	elif .type == "ping" then
+		{type: "pong"}
 	else
 		empty
 	end'

@@ -38,6 +38,7 @@ struct policy_settings {
 	struct handshake_gateway gateway;
 	uint64_t message_size;
 	const char *spool_dir;
+	double ping; /* seconds of silence before a service is asked for a sign of life */
 };
 
 struct policy_callbacks {

@@ -86,6 +86,12 @@ static void take_line(struct policy_connection *connection)
 	case VERDICT_JSON_INVALID:
 		take_answer(connection, id, NULL, &error);
 		break;
+	case VERDICT_JSON_PING:
+		hook_json_pong(&dial->out);
+		policy_dial_send(dial);
+		return;
+	case VERDICT_JSON_PONG:
+		return;
 	case VERDICT_JSON_UNKNOWN:
 		note_unknown_type(connection, error.message);
 		return;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "policy_report.h"
+#include "protocol/hook_json.h"
 #include "protocol/jsonl.h"
 
 #define DIAL_HANDSHAKE_TIME 5.0
@@ -103,6 +104,27 @@ bool policy_dial_send(struct policy_dial *dial)
 	return sent;
 }
 
+/* Heard of it within this time, or it is told to speak, or it hangs. */
+static void check_silence(struct policy_dial *dial)
+{
+	double ping = dial->settings->ping;
+	double left = dial->heard + ping - ev_now(dial->loop);
+
+	if (left > 0) {
+		set_timer(dial, left);
+		return;
+	}
+	if (dial->pinged) {
+		drop(dial, "unavailable", "no answer to a ping");
+		return;
+	}
+	/* Does it not fit, then the service does not read: no pong will come, and that is right. */
+	hook_json_ping(&dial->out);
+	policy_dial_send(dial);
+	dial->pinged = true;
+	set_timer(dial, ping);
+}
+
 static bool takes_paths(const struct handshake_register *reg)
 {
 	for (size_t i = 0; i < reg->body_len; i++)
@@ -127,7 +149,9 @@ static void take_register(struct policy_dial *dial)
 			       (long)(dial->service->timeout * 1000),
 			       takes_paths(&reg) ? dial->settings->spool_dir : NULL);
 	policy_dial_send(dial);
-	ev_timer_stop(dial->loop, &dial->timer);
+	dial->heard = ev_now(dial->loop);
+	dial->pinged = false;
+	set_timer(dial, dial->settings->ping);
 	dial->registration = reg;
 	dial->seen = true;
 	dial->state = DIAL_READY;
@@ -136,10 +160,22 @@ static void take_register(struct policy_dial *dial)
 	dial->on_event(dial->arg, POLICY_DIAL_READY);
 }
 
+static void take_line(struct policy_dial *dial)
+{
+	if (dial->state != DIAL_READY) {
+		take_register(dial);
+		return;
+	}
+	dial->heard = ev_now(dial->loop);
+	dial->pinged = false;
+	dial->on_event(dial->arg, POLICY_DIAL_LINE);
+}
+
 static void greet(struct policy_dial *dial)
 {
 	dial->state = DIAL_GREETED;
-	handshake_policy_hello(&dial->out, &dial->settings->gateway, dial->settings->message_size);
+	handshake_policy_hello(&dial->out, &dial->settings->gateway, dial->settings->message_size,
+			       (long)(dial->settings->ping * 1000));
 	policy_dial_send(dial);
 }
 
@@ -165,10 +201,7 @@ static void dial_on_link(void *arg, enum line_link_event event)
 		greet(dial);
 		break;
 	case LINE_LINK_LINE:
-		if (dial->state == DIAL_READY)
-			dial->on_event(dial->arg, POLICY_DIAL_LINE);
-		else
-			take_register(dial);
+		take_line(dial);
 		break;
 	case LINE_LINK_WRITABLE:
 		if (dial->state == DIAL_READY)
@@ -185,6 +218,10 @@ static void dial_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct policy_dial *dial = timer->data;
 
 	(void)revents;
+	if (dial->state == DIAL_READY) {
+		check_silence(dial);
+		return;
+	}
 	if (dial->state == DIAL_GREETED) {
 		policy_dial_break(dial, "no_register", "no register message within 5 s");
 		return;

@@ -5,6 +5,9 @@
  *         ^                   |                      |                          |
  *         `-------------------+----------------------+--------------------------'
  *
+ * When nothing comes from a service it is sent a ping; when nothing comes after that, it hangs, and
+ * the line is of no use to the questions on it.
+ *
  * The wait between two attempts doubles from 100 ms to 5 s, and starts anew after a line that
  * lasted. */
 #ifndef POLICY_POLICY_DIAL_H
@@ -37,9 +40,11 @@ struct policy_dial {
 
 	enum policy_dial_state state;
 	struct line_link *link; /* NULL while waiting */
-	ev_timer timer;		/* until the next attempt, or the limit of the handshake */
+	ev_timer timer; /* until the next attempt, the limit of the handshake, or of silence */
 	double delay;
 	ev_tstamp ready_since;
+	ev_tstamp heard;			/* the last line */
+	bool pinged;				/* and nothing heard since */
 	struct handshake_register registration; /* the last one, also while it is down */
 	bool seen;				/* there has been one */
 	const char *said;			/* state last reported, NULL for none */

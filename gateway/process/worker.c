@@ -27,6 +27,7 @@
  * for the services this long at most: a service that is down must not keep the door shut. */
 #define START_GRACE 2.0
 #define FLUSH_TIME  1.0 /* for the last events on the way out */
+#define POLICY_PING 15.0
 
 struct worker {
 	struct runtime *runtime;
@@ -196,6 +197,7 @@ static void set_up_policy(struct worker *w)
 			    .software = SOFTWARE},
 		.message_size = config->limits.message_size,
 		.spool_dir = config->spool_dir,
+		.ping = POLICY_PING,
 	};
 	w->host.policy = policy_new(w->loop, &w->policy_settings, &callbacks);
 }

@@ -22,6 +22,8 @@ class Connection(socketserver.StreamRequestHandler):
                 self.send(type="reply", id=message["id"], verdict="reject", code=550, status="5.7.1", text="Go away")
             elif message["type"] == "request":
                 self.send(type="reply", id=message["id"], verdict="accept")
+            elif message["type"] == "ping":
+                self.send(type="pong")
             elif message["type"] == "error":
                 print("the gateway says:", message["message"], file=sys.stderr)
 

@@ -141,6 +141,11 @@ class Connection:
                 task = self._pending.get(number)
                 if task is not None:
                     task.cancel()
+        elif kind == "ping":
+            wire.check(message)
+            self._send({"type": "pong"})
+        elif kind == "pong":
+            wire.check(message)
         elif kind == "error":
             self._gateway_error(message)
         elif kind in ("hello", "ready"):

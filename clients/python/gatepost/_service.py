@@ -85,7 +85,7 @@ class Service:
 
     Functions may be async or plain. Async ones run concurrently and their answers are sent in any
     order. A plain function runs directly in the event loop: keep it short, for while it runs
-    nothing else does.
+    nothing else does, and a ping that is not answered within 15 s costs the connection.
 
     An exception, None or anything else that is not a Verdict is logged and answered with
     tempfail 451 4.3.0, never with acceptance. When the gateway cancels a request (the client

@@ -185,6 +185,7 @@ def _hello(msg: Message) -> None:
         for key in ("hooks", "context", "body"):
             _strings(msg.get(key), key)
         _get_dict(msg, "limits")
+        _get_int(msg, "ping_ms", 1)
     elif msg.get("protocol") == "gatepost-events":
         _get_int(msg, "head")
         _get_int(msg, "oldest")
@@ -362,9 +363,14 @@ def _gap(msg: Message) -> None:
             _fail('"from", "to" and "lost" of a gap do not fit')
 
 
+def _no_fields(msg: Message) -> None:
+    pass
+
+
 _CHECKS: Dict[str, Callable[[Message], None]] = {
     "hello": _hello, "register": _register, "ready": _ready, "error": _error, "request": _request, "cancel": _cancel,
     "reply": _reply, "subscribe": _subscribe, "subscribed": _subscribed, "event": _event, "gap": _gap,
+    "ping": _no_fields, "pong": _no_fields,
 }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ HELLO: Message = {
     "gateway": {"name": "mx1", "worker": 0, "epoch": "E", "software": "gatepost/test"},
     "hooks": ["connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect"],
     "context": ["client", "listener", "helo", "tls", "auth", "mail", "recipients"], "body": ["none", "headers", "inline", "path"],
-    "limits": {"line": 1048576},
+    "limits": {"line": 1048576}, "ping_ms": 15000,
 }  # fmt: skip
 
 

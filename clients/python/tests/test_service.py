@@ -60,6 +60,15 @@ class Service(unittest.TestCase):
             self.assertEqual(attempts, [("S.mail", 1), ("S.mail", 2)])
             peer.close()
 
+    def test_ping(self) -> None:
+        service = gatepost.Service("s")
+        service.mail(lambda request: gatepost.accept())
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send({"type": "ping"}, {"type": "pong"}, {"type": "ping"})
+            self.assertEqual([peer.receive() for _ in range(2)], [{"type": "pong"}] * 2)
+            peer.close()
+
     def test_auth(self) -> None:
         service = gatepost.Service("accounts")
 

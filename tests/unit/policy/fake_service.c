@@ -57,6 +57,8 @@ static void take_line(struct fake_peer *peer, const char *line, size_t len)
 	fake->lines[fake->lines_len++] = copy;
 	if (fake->registration && strstr(copy, "\"type\":\"hello\""))
 		send_to(peer, fake->registration, strlen(fake->registration));
+	if (!fake->deaf && strstr(copy, "\"type\":\"ping\""))
+		send_to(peer, "{\"type\":\"pong\"}\n", 16);
 	if (fake->reply && strstr(copy, FAKE_REQUEST) && id_of(copy))
 		answer_to(peer, fake->reply, id_of(copy));
 }

@@ -25,6 +25,7 @@ struct fake_service {
 	struct ev_loop *loop;
 	const char *path;
 	const char *registration; /* sent when greeted; NULL: nothing */
+	bool deaf;		  /* does not answer a ping */
 	const char *reply;	  /* sent for each request, ID being its id; NULL: nothing */
 
 	int fd;

@@ -276,6 +276,8 @@ static void test_lost_and_asked_anew(void **state)
 	/* Whichever is first spares the middle one its verdict. */
 	asked[0].rival = asked[2].rival = &asked[1];
 	asked[0].follower = &follower;
+	fake_hang_up(&world->fakes[0]);
+	world_wait(world, fake_count(&world->fakes[0], REQUEST) == 6);
 	fake_stop(&world->fakes[0]);
 	asked_expect(&asked[0], VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	asked_expect(&asked[2], VERDICT_TEMPFAIL, 451, "4.3.0", "one");

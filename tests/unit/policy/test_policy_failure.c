@@ -258,6 +258,78 @@ static void test_client_leaves_before_the_second_attempt(void **state)
 	asked_fini(&other);
 }
 
+#define PING "{\"type\":\"ping\"}"
+#define PONG "{\"type\":\"pong\"}"
+
+/* A service with nothing to say stays, as long as it says so. */
+static void test_quiet_service_is_pinged(void **state)
+{
+	struct world *world = *state;
+	double start;
+
+	world->settings.ping = 0.1;
+	start_one(world);
+	start = world_clock();
+	assert_non_null(fake_line(&world->fakes[0], "\"ping_ms\":100}", 0));
+	world_wait(world, fake_count(&world->fakes[0], PING) == 4);
+	assert_true(world_clock() - start >= 0.39);
+	assert_true(policy_is_ready(world->policy));
+	assert_false(world_has_event(world, "state=unavailable"));
+}
+
+/* Who talks is not asked whether he lives. */
+static void test_busy_service_is_not_pinged(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	world->settings.ping = 0.5;
+	start_one(world);
+	world->fakes[0].reply = FAKE_ACCEPT;
+	for (int i = 0; i < 20; i++) {
+		double until = world_clock() + 0.05;
+
+		asked_init(&asked, world);
+		asked_start(&asked);
+		asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
+		asked_fini(&asked);
+		world_wait(world, world_clock() > until);
+	}
+	assert_int_equal(fake_count(&world->fakes[0], PING), 0);
+}
+
+/* Its connection is open and it reads, but it hangs: the questions go to a line that answers. */
+static void test_hanging_service_is_dropped(void **state)
+{
+	struct world *world = *state;
+	struct fake_service *fake = &world->fakes[0];
+	struct asked asked;
+
+	world->settings.ping = 0.2;
+	fake->deaf = true;
+	start_one(world);
+	ask_held(world, &asked);
+	world_wait(world, world_has_event(world, "message=no answer to a ping"));
+	assert_int_equal(fake_count(fake, PING), 1);
+	fake->deaf = false;
+	world_wait(world, fake_count(fake, REQUEST) == 2);
+	fake_answer(fake, FAKE_ACCEPT, fake_id(fake, 1));
+	asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
+	asked_fini(&asked);
+}
+
+static void test_service_pings(void **state)
+{
+	struct world *world = *state;
+
+	start_one(world);
+	fake_send(&world->fakes[0], PING "\n" PONG "\n" PING "\n", 3 * 16);
+	world_wait(world, fake_count(&world->fakes[0], PONG) == 2);
+	assert_false(world_has_event(world, "bad_reply"));
+	fake_send(&world->fakes[0], "{\"type\":\"ping\",\"must\":[\"x\"]}\n", 30);
+	world_wait(world, fake_count(&world->fakes[0], "\"code\":\"bad_message\""));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
@@ -272,6 +344,10 @@ int main(void)
 		TEST(test_second_attempt_has_the_rest_of_the_time),
 		TEST(test_too_late_for_a_second_attempt),
 		TEST(test_client_leaves_before_the_second_attempt),
+		TEST(test_quiet_service_is_pinged),
+		TEST(test_busy_service_is_not_pinged),
+		TEST(test_hanging_service_is_dropped),
+		TEST(test_service_pings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,7 @@ int world_set_up(void **state)
 		.gateway = {.name = "mx.test", .epoch = "01EPOCH", .software = "gatepost/test"},
 		.message_size = 1000000,
 		.spool_dir = "/spool",
+		.ping = 15,
 	};
 	*state = world;
 	return 0;

@@ -39,7 +39,7 @@ static void test_hellos(void **state)
 	struct json_out out = {0};
 
 	(void)state;
-	handshake_policy_hello(&out, &gateway, 26214400);
+	handshake_policy_hello(&out, &gateway, 26214400, 15000);
 	examples_assert_equal(&out, "valid/hello-policy.json");
 	handshake_events_hello(&out, &gateway, 1048576, 917504);
 	examples_assert_equal(&out, "valid/hello-events.json");

@@ -270,9 +270,22 @@ static void test_cancel(void **state)
 	json_out_fini(&out);
 }
 
+static void test_signs_of_life(void **state)
+{
+	struct json_out out = {0};
+
+	(void)state;
+	hook_json_ping(&out);
+	examples_assert_equal(&out, "valid/ping.json");
+	hook_json_pong(&out);
+	examples_assert_equal(&out, "valid/pong.json");
+	json_out_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signs_of_life),
 		cmocka_unit_test(test_before_the_transaction),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_context_without_secrets),

@@ -60,8 +60,8 @@ static const struct {
 	{"{}", VERDICT_JSON_BROKEN, "bad_message", "\"type\" must be a string, not nothing"},
 	{"{\"type\":null}", VERDICT_JSON_BROKEN, "bad_message",
 	 "\"type\" must be a string, not null"},
-	{"{\"type\":\"pong\"}", VERDICT_JSON_UNKNOWN, "unknown_type",
-	 "message type \"pong\" is not known here"},
+	{"{\"type\":\"dance\"}", VERDICT_JSON_UNKNOWN, "unknown_type",
+	 "message type \"dance\" is not known here"},
 	{"{\"type\":\"register\"}", VERDICT_JSON_UNKNOWN, "unknown_type",
 	 "\"register\" is not known here"},
 	{"{\"type\":\"reply\"}", VERDICT_JSON_BROKEN, "bad_message",
@@ -131,6 +131,32 @@ static void test_refusals(void **state)
 	}
 }
 
+static void test_signals(void **state)
+{
+	static const struct {
+		const char *line;
+		enum verdict_json result;
+	} rows[] = {
+		{"{\"type\":\"ping\"}", VERDICT_JSON_PING},
+		{"{\"type\":\"ping\",\"id\":\"x\",\"must\":[]}", VERDICT_JSON_PING},
+		{"{\"type\":\"pong\"}", VERDICT_JSON_PONG},
+		{"{\"type\":\"Ping\"}", VERDICT_JSON_UNKNOWN},
+		{"{\"type\":\"ping\",\"must\":[\"time\"]}", VERDICT_JSON_BROKEN},
+		{"{\"type\":\"pong\",\"must\":1}", VERDICT_JSON_BROKEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct verdict_json_error error;
+		struct verdict v;
+		uint64_t id;
+
+		assert_int_equal(
+			verdict_json_decode(rows[i].line, strlen(rows[i].line), &id, &v, &error),
+			rows[i].result);
+	}
+}
+
 static void decode_valid(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
@@ -180,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_examples),
 	};
 
