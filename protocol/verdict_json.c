@@ -167,6 +167,7 @@ static const struct {
 } signals[] = {
 	{"ping", VERDICT_JSON_PING},
 	{"pong", VERDICT_JSON_PONG},
+	{"drain", VERDICT_JSON_DRAIN},
 };
 
 /* A type other than "reply". */

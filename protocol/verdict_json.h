@@ -16,6 +16,7 @@ enum verdict_json {
 	VERDICT_JSON_REPLY, /* id and verdict are set; free with verdict_fini() */
 	VERDICT_JSON_PING,  /* wants a pong */
 	VERDICT_JSON_PONG,
+	VERDICT_JSON_DRAIN,   /* goes away: no new requests */
 	VERDICT_JSON_INVALID, /* a reply for id that breaks a rule: the question fails as bad_reply
 			       */
 	VERDICT_JSON_UNKNOWN, /* a well-formed object of a type that this version does not know:

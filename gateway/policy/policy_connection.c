@@ -15,8 +15,9 @@
 struct policy_connection {
 	struct policy_dial dial;
 	struct policy_connection_owner owner;
-	struct policy_ids open;	     /* to struct policy_call, NULL when nobody waits */
-	bool full;		     /* for writing */
+	struct policy_ids open; /* to struct policy_call, NULL when nobody waits */
+	bool full;		/* for writing */
+	bool draining;
 	unsigned late, bad, unknown; /* lines of this line's life that were of no use */
 };
 
@@ -70,6 +71,15 @@ static void take_answer(struct policy_connection *connection, uint64_t id, struc
 	policy_call_end(call, verdict ? POLICY_ANSWERED : POLICY_BAD_REPLY);
 }
 
+static void take_drain(struct policy_connection *connection)
+{
+	if (connection->draining)
+		return;
+	connection->draining = true;
+	policy_dial_retire(&connection->dial);
+	connection->owner.on_drain(connection->owner.arg, connection);
+}
+
 static void take_line(struct policy_connection *connection)
 {
 	struct policy_dial *dial = &connection->dial;
@@ -91,6 +101,9 @@ static void take_line(struct policy_connection *connection)
 		policy_dial_send(dial);
 		return;
 	case VERDICT_JSON_PONG:
+		return;
+	case VERDICT_JSON_DRAIN:
+		take_drain(connection);
 		return;
 	case VERDICT_JSON_UNKNOWN:
 		note_unknown_type(connection, error.message);
@@ -163,8 +176,31 @@ struct policy_connection *policy_connection_new(struct ev_loop *loop,
 		.on_event = connection_on_dial,
 		.arg = connection,
 	};
-	policy_dial_start(&connection->dial);
+	policy_dial_start(&connection->dial, NULL);
 	return connection;
+}
+
+struct policy_connection *policy_connection_replace(const struct policy_connection *drained)
+{
+	struct policy_connection *connection = mem_new(sizeof *connection);
+
+	connection->owner = drained->owner;
+	connection->dial = (struct policy_dial){
+		.loop = drained->dial.loop,
+		.settings = drained->dial.settings,
+		.service = drained->dial.service,
+		.callbacks = drained->dial.callbacks,
+		.socket = drained->dial.socket,
+		.on_event = connection_on_dial,
+		.arg = connection,
+	};
+	policy_dial_start(&connection->dial, &drained->dial);
+	return connection;
+}
+
+bool policy_connection_is_over(const struct policy_connection *connection)
+{
+	return connection->draining && !connection->dial.link;
 }
 
 void policy_connection_free(struct policy_connection **connection)
@@ -179,7 +215,7 @@ void policy_connection_free(struct policy_connection **connection)
 
 bool policy_connection_is_ready(const struct policy_connection *connection)
 {
-	return connection->dial.state == DIAL_READY;
+	return connection->dial.state == DIAL_READY && !connection->draining;
 }
 
 bool policy_connection_was_seen(const struct policy_connection *connection)

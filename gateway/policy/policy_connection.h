@@ -17,6 +17,9 @@ struct policy_connection;
 struct policy_connection_owner {
 	/* A place or room for writing was freed, or the line is up or down. */
 	void (*on_change)(void *arg);
+	/* The service goes away. The connection is not ready any more, and goes on with the
+	 * questions it has: see policy_connection_replace(). */
+	void (*on_drain)(void *arg, struct policy_connection *connection);
 	void *arg;
 };
 
@@ -27,6 +30,10 @@ struct policy_connection *policy_connection_new(struct ev_loop *loop,
 						const char *socket,
 						const struct policy_callbacks *callbacks,
 						const struct policy_connection_owner *owner);
+/* A new connection to the socket of one that is drained, which remains the caller's. */
+struct policy_connection *policy_connection_replace(const struct policy_connection *drained);
+/* It was drained and has ended: it can be freed, though not inside its callbacks. */
+bool policy_connection_is_over(const struct policy_connection *connection);
 /* Calls must be withdrawn. */
 void policy_connection_free(struct policy_connection **connection);
 bool policy_connection_is_ready(const struct policy_connection *connection);

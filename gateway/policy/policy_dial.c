@@ -62,10 +62,30 @@ static void set_timer(struct policy_dial *dial, double seconds)
 	ev_timer_start(dial->loop, &dial->timer);
 }
 
+static double next_delay(double delay)
+{
+	return delay * 2 < DIAL_DELAY_MAX ? delay * 2 : DIAL_DELAY_MAX;
+}
+
+/* Its successor speaks for the socket: that this line has ended is no news. */
+static void drop_retired(struct policy_dial *dial, const char *message)
+{
+	log_info("policy %s: %s: the drained connection has ended: %s", dial->service->name,
+		 dial->socket, message);
+	line_link_free(&dial->link);
+	ev_timer_stop(dial->loop, &dial->timer);
+	dial->state = DIAL_WAITING;
+	dial->on_event(dial->arg, POLICY_DIAL_DOWN);
+}
+
 static void drop(struct policy_dial *dial, const char *state, const char *message)
 {
 	bool was_ready = dial->state == DIAL_READY;
 
+	if (dial->retired) {
+		drop_retired(dial, message);
+		return;
+	}
 	/* `message` may belong to the link. */
 	report_state(dial, state, message);
 	line_link_free(&dial->link);
@@ -74,7 +94,7 @@ static void drop(struct policy_dial *dial, const char *state, const char *messag
 	if (was_ready && ev_now(dial->loop) - dial->ready_since >= DIAL_DELAY_MAX)
 		dial->delay = DIAL_DELAY_MIN;
 	set_timer(dial, with_jitter(dial->delay));
-	dial->delay = dial->delay * 2 < DIAL_DELAY_MAX ? dial->delay * 2 : DIAL_DELAY_MAX;
+	dial->delay = next_delay(dial->delay);
 	if (was_ready)
 		dial->on_event(dial->arg, POLICY_DIAL_DOWN);
 }
@@ -110,6 +130,10 @@ static void check_silence(struct policy_dial *dial)
 	double ping = dial->settings->ping;
 	double left = dial->heard + ping - ev_now(dial->loop);
 
+	if (dial->retired) {
+		drop(dial, "unavailable", "not closed by the service in time");
+		return;
+	}
 	if (left > 0) {
 		set_timer(dial, left);
 		return;
@@ -235,13 +259,31 @@ static void dial_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	set_timer(dial, DIAL_HANDSHAKE_TIME);
 }
 
-void policy_dial_start(struct policy_dial *dial)
+void policy_dial_start(struct policy_dial *dial, const struct policy_dial *predecessor)
 {
+	double wait = 0;
+
 	dial->delay = DIAL_DELAY_MIN;
 	dial->state = DIAL_WAITING;
 	ev_timer_init(&dial->timer, dial_on_timer, 0, 0);
 	dial->timer.data = dial;
-	ev_timer_start(dial->loop, &dial->timer);
+	if (predecessor) {
+		dial->registration = predecessor->registration;
+		dial->seen = predecessor->seen;
+	}
+	/* One that drains as soon as it has registered is dialled as seldom as one that dies. */
+	if (predecessor && ev_now(dial->loop) - predecessor->ready_since < DIAL_DELAY_MAX) {
+		wait = with_jitter(predecessor->delay);
+		dial->delay = next_delay(predecessor->delay);
+	}
+	set_timer(dial, wait);
+}
+
+void policy_dial_retire(struct policy_dial *dial)
+{
+	log_info("policy %s: %s is drained by its service", dial->service->name, dial->socket);
+	dial->retired = true;
+	set_timer(dial, dial->service->timeout);
 }
 
 void policy_dial_fini(struct policy_dial *dial)

@@ -45,15 +45,21 @@ struct policy_dial {
 	ev_tstamp ready_since;
 	ev_tstamp heard;			/* the last line */
 	bool pinged;				/* and nothing heard since */
+	bool retired;				/* the service drains it: it is not dialled again */
 	struct handshake_register registration; /* the last one, also while it is down */
 	bool seen;				/* there has been one */
 	const char *said;			/* state last reported, NULL for none */
 	struct json_out out;			/* for the line being written */
 };
 
-/* Dials. Settings, service, callbacks and socket stay the caller's and must stay unchanged; the
- * first seven members are set by the caller, all others zero. */
-void policy_dial_start(struct policy_dial *dial);
+/* Dials. `predecessor`, if any, is a line to the same socket that its service drains: what it
+ * registered counts until the next registration. Settings, service, callbacks and socket stay the
+ * caller's and must stay unchanged; the first seven members are set by the caller, all others zero.
+ */
+void policy_dial_start(struct policy_dial *dial, const struct policy_dial *predecessor);
+/* The service drains the line: it is closed when no question can be open any more, at the latest,
+ * and DOWN is its last event. */
+void policy_dial_retire(struct policy_dial *dial);
 /* Closes. No callback any more. */
 void policy_dial_fini(struct policy_dial *dial);
 /* Sends what is in dial->out and clears it; false when it does not fit, nothing is sent then. */

@@ -12,11 +12,18 @@
  * service that is started anew at once is back by then. */
 #define SERVICE_AGAIN_TIME 2.0
 
+/* How long questions wait for the successor of a service that has drained its connection. It has
+ * the time to start; that it does not come at all shows soon enough. */
+#define SERVICE_SUCCESSOR_TIME 5.0
+
 struct policy_service {
 	struct ev_loop *loop;
 	const struct policy_service_settings *settings;
 	struct policy_connection **connections;
 	size_t connections_len;
+	struct policy_connection **drained; /* set aside */
+	size_t drained_len;
+	ev_tstamp successor_until;
 	struct list waiting[HOOK_MAX];
 	size_t waiting_len;
 	uint64_t serial;
@@ -122,7 +129,9 @@ static void send_waiting(struct policy_service *service)
 	struct policy_connection *connection;
 	struct policy_call *call;
 
-	for (enum hook hook = 0; hook < HOOK_MAX; hook++)
+	bool patient = ev_now(service->loop) < service->successor_until;
+
+	for (enum hook hook = 0; hook < HOOK_MAX && !patient; hook++)
 		if (!list_empty(&service->waiting[hook]) && !is_live(service, hook))
 			fail_waiting(service, hook);
 	while ((call = next_call(service, &connection)))
@@ -135,13 +144,43 @@ static void service_on_change(void *arg)
 	send_waiting(arg);
 }
 
+/* Not inside the callbacks of one that is over. */
+static void free_drained(struct policy_service *service)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < service->drained_len; i++) {
+		if (policy_connection_is_over(service->drained[i]))
+			policy_connection_free(&service->drained[i]);
+		else
+			service->drained[kept++] = service->drained[i];
+	}
+	service->drained_len = kept;
+}
+
+static void service_on_drain(void *arg, struct policy_connection *connection)
+{
+	struct policy_service *service = arg;
+	size_t i = 0;
+
+	free_drained(service);
+	while (service->connections[i] != connection)
+		i++;
+	service->connections[i] = policy_connection_replace(connection);
+	service->drained =
+		mem_resize(service->drained, (service->drained_len + 1) * sizeof *service->drained);
+	service->drained[service->drained_len++] = connection;
+	service->successor_until = ev_now(service->loop) + SERVICE_SUCCESSOR_TIME;
+}
+
 struct policy_service *policy_service_new(struct ev_loop *loop,
 					  const struct policy_settings *settings,
 					  const struct policy_service_settings *service,
 					  const struct policy_callbacks *callbacks)
 {
 	struct policy_service *new = mem_new(sizeof *new);
-	struct policy_connection_owner owner = {.on_change = service_on_change, .arg = new};
+	struct policy_connection_owner owner = {
+		.on_change = service_on_change, .on_drain = service_on_drain, .arg = new};
 
 	new->loop = loop;
 	new->settings = service;
@@ -161,6 +200,9 @@ void policy_service_free(struct policy_service **service)
 		return;
 	for (size_t i = 0; i < (*service)->connections_len; i++)
 		policy_connection_free(&(*service)->connections[i]);
+	for (size_t i = 0; i < (*service)->drained_len; i++)
+		policy_connection_free(&(*service)->drained[i]);
+	free((*service)->drained);
 	free((*service)->connections);
 	free(*service);
 	*service = NULL;
@@ -181,6 +223,7 @@ static void enqueue(struct policy_service *service, struct policy_call *call)
 
 void policy_service_ask(struct policy_service *service, struct policy_call *call)
 {
+	free_drained(service);
 	policy_call_start(call, service->loop, service->settings->timeout);
 	enqueue(service, call);
 	if (!list_empty(&call->waiting) && service->waiting_len > SERVICE_WAITING_MAX) {

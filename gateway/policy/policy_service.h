@@ -3,6 +3,9 @@
  *
  *      ask --> waiting, one queue a hook --oldest first--> the idlest connection that has the hook
  *
+ * A connection that its service drains is set aside until its last question is answered; a new one
+ * to the same socket takes its place.
+ *
  * Several sockets of a service may register different hooks. */
 #ifndef POLICY_POLICY_SERVICE_H
 #define POLICY_POLICY_SERVICE_H

@@ -187,6 +187,54 @@ class Killed(unittest.TestCase):
                 gateway.wait_for("disconnect", 2, reason="client_gone")
 
 
+class Replaced(unittest.TestCase):
+    def test_without_one_failed_decision(self) -> None:
+        def program(name: str, folder: pathlib.Path) -> str:
+            return f"""
+service = gatepost.Service({name!r}, window=256)
+@service.mail
+async def mail(request):
+    with open({str(folder / name)!r}, "ab") as file:
+        file.write(b"x")
+    await asyncio.sleep(0.05)
+    return gatepost.accept()
+"""
+
+        replies: List[str] = []
+        stop = threading.Event()
+
+        def load(client: Client) -> None:
+            client.start("EHLO client")
+            while not stop.is_set():
+                replies.append(client.say("MAIL FROM:<a@example.org>"))
+                client.say("RSET")
+
+        with socket_folder() as folder:
+            path = f"{folder}/p.sock"
+            with service_process(path, program("old", folder)) as old, Gateway(
+                policies={"p": path}, policy_options="    timeout: 20s\n"
+            ) as gateway:
+                clients = [gateway.connect() for _ in range(20)]
+                threads = [threading.Thread(target=load, args=(client,)) for client in clients]
+                for thread in threads:
+                    thread.start()
+                wait_until(lambda: marks(folder, "old") > 200, "some load")
+                os.kill(old.pid, signal.SIGTERM)
+                wait_until(lambda: not os.path.exists(path), "the end of the old socket")
+                with service_process(path, program("new", folder)):
+                    wait_until(lambda: marks(folder, "new") > 200, "load for the new process")
+                    self.assertEqual(old.wait(10), 0)
+                    stop.set()
+                    for thread in threads:
+                        thread.join()
+                    self.assertEqual({text[:3] for text in replies}, {"250"})
+                    self.assertEqual(gateway.events("policy.failure"), [])
+                    # Each question was asked once: none was lost and asked again.
+                    self.assertEqual(marks(folder, "old") + marks(folder, "new"), len(replies))
+                for client in clients:
+                    client.close()
+
+
 class Liars(unittest.TestCase):
     """Every lie ends in 451 4.3.0, or is ignored; the author is told; the next session is not harmed."""
 

@@ -30,6 +30,8 @@ class Connection:
         self._writer = writer
         self._spool: Optional[str] = None
         self._lost = False
+        self._ready = False
+        self._pong = asyncio.Event()
         self._pending: Dict[int, asyncio.Task[Any]] = {}
         self._notifications: Set[asyncio.Task[Any]] = set()
 
@@ -39,11 +41,26 @@ class Connection:
         lost = True  # unless the end is one that the service wants
         try:
             await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ready and not reading.done():
+                grace -= await self._drain(reading, grace)
             lost = reading.done()
         finally:
             self._lost = lost
             stopped.cancel()
             await self._finish_up(reading, grace)
+
+    async def _drain(self, reading: asyncio.Future[None], grace: float) -> float:
+        """Tells the gateway that no new requests are wanted, and reads those that are on their way; returns the seconds it took."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        self._pong.clear()
+        self._send({"type": "drain"})
+        self._send({"type": "ping"})  # the pong comes after the last request
+        pong = asyncio.ensure_future(self._pong.wait())
+        ends: Set[asyncio.Future[Any]] = {reading, pong}
+        await asyncio.wait(ends, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        pong.cancel()
+        return min(loop.time() - start, grace)
 
     async def _finish_up(self, reading: asyncio.Future[None], grace: float) -> None:
         reading.cancel()
@@ -114,6 +131,7 @@ class Connection:
         if ready is None:
             return
         self._spool = ready.get("spool")
+        self._ready = True
         log.info("connected to %s as policy %s", hello["gateway"]["name"], ready["policy"])
         for hook in service._functions:
             if hook not in ready["hooks"]:
@@ -146,6 +164,7 @@ class Connection:
             self._send({"type": "pong"})
         elif kind == "pong":
             wire.check(message)
+            self._pong.set()
         elif kind == "error":
             self._gateway_error(message)
         elif kind in ("hello", "ready"):

@@ -128,6 +128,9 @@ class Service:
     def run(self, path: Union[str, "os.PathLike[str]"], *, mode: int = 0o660, grace: float = 5.0) -> None:
         """Serve until SIGTERM or SIGINT, then finish open requests for up to `grace` seconds.
 
+        Before that the path is removed and the gateway is told (drain), so that it goes to the next process that
+        listens there: to replace a service, end the old process and start the new one within a few seconds.
+
         A stale socket at `path` is replaced; a live one, or anything that is not a socket,
         raises OSError. `mode` is the permission mode of the new socket: the gateway's user
         must be able to write to it.

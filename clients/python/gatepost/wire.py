@@ -370,7 +370,7 @@ def _no_fields(msg: Message) -> None:
 _CHECKS: Dict[str, Callable[[Message], None]] = {
     "hello": _hello, "register": _register, "ready": _ready, "error": _error, "request": _request, "cancel": _cancel,
     "reply": _reply, "subscribe": _subscribe, "subscribed": _subscribed, "event": _event, "gap": _gap,
-    "ping": _no_fields, "pong": _no_fields,
+    "ping": _no_fields, "pong": _no_fields, "drain": _no_fields,
 }  # fmt: skip
 
 

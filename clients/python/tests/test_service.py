@@ -69,6 +69,30 @@ class Service(unittest.TestCase):
             self.assertEqual([peer.receive() for _ in range(2)], [{"type": "pong"}] * 2)
             peer.close()
 
+    def test_drain(self) -> None:
+        service = gatepost.Service("s")
+        asked, go = threading.Event(), threading.Event()
+
+        @service.mail
+        async def mail(request: gatepost.Request) -> gatepost.Verdict:
+            asked.set()
+            while not go.is_set():
+                await asyncio.sleep(0.01)
+            return gatepost.accept()
+
+        with running(service) as path:
+            peer, _ = registered(path)
+            peer.send(request(1, "mail", **mailbox("a", "x")))
+            self.assertTrue(asked.wait(5))
+            service.stop()
+            self.assertEqual([peer.receive() for _ in range(2)], [{"type": "drain"}, {"type": "ping"}])
+            self.assertFalse(os.path.exists(path))
+            peer.send(request(2, "mail", **mailbox("a", "x")), {"type": "pong"})  # it was on its way
+            go.set()
+            self.assertEqual({(peer.receive() or {})["id"] for _ in range(2)}, {1, 2})
+            self.assertIsNone(peer.receive())
+            peer.close()
+
     def test_auth(self) -> None:
         service = gatepost.Service("accounts")
 

@@ -140,6 +140,8 @@ static void test_signals(void **state)
 		{"{\"type\":\"ping\"}", VERDICT_JSON_PING},
 		{"{\"type\":\"ping\",\"id\":\"x\",\"must\":[]}", VERDICT_JSON_PING},
 		{"{\"type\":\"pong\"}", VERDICT_JSON_PONG},
+		{"{\"type\":\"drain\"}", VERDICT_JSON_DRAIN},
+		{"{\"type\":\"drain\",\"must\":[\"wait\"]}", VERDICT_JSON_BROKEN},
 		{"{\"type\":\"Ping\"}", VERDICT_JSON_UNKNOWN},
 		{"{\"type\":\"ping\",\"must\":[\"time\"]}", VERDICT_JSON_BROKEN},
 		{"{\"type\":\"pong\",\"must\":1}", VERDICT_JSON_BROKEN},
