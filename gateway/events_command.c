@@ -146,6 +146,7 @@ static const char *colour_of(const struct event_line *line)
 	} colours[] = {{"violation", "\033[1;31m"},
 		       {"policy.failure", "\033[1;31m"},
 		       {"policy.bad_reply", "\033[1;31m"},
+		       {"policy.breaker", "\033[1;31m"},
 		       {"policy.", "\033[35m"},
 		       {"gateway.", "\033[34m"},
 		       {"message", "\033[1;32m"},

@@ -170,6 +170,7 @@ static void question_on_end(struct policy_call *call)
 	 * and may kill two processes, not all of them one after the other. */
 	if (call->end == POLICY_LOST && policy_service_ask_again(service_of(question), call))
 		return;
+	policy_service_note(service_of(question), call);
 	if (call->end != POLICY_ANSWERED)
 		policy_service_withdraw(service_of(question), call, "deadline");
 	verdict = take_verdict(question);

@@ -83,8 +83,9 @@ struct policy_ask {
  * accept asks the next service; at auth it is tempfail, since there nobody's word is not enough. A
  * question whose connection was lost is asked once more, under the same key, on another or the next
  * connection of the service, when at least half of its time is left; it has failed when that fails
- * too. Questions wait for the successor of a service that has drained its connection. A request
- * that cannot be written always tempfails too, with 452 4.3.1 when make_path failed. */
+ * too. A service that keeps failing is not asked for a while
+ * (unavailable). Questions wait for the successor of a service that has drained its connection. A
+ * request that cannot be written always tempfails too, with 452 4.3.1 when make_path failed. */
 bool policy_ask(struct policy *p, const struct policy_ask *ask, struct verdict *verdict,
 		uint64_t *question);
 /* The client is gone: services are told (cancel, client_gone), on_verdict does not come. Unknown

@@ -39,6 +39,7 @@ struct policy_call {
 	void *arg;
 
 	unsigned attempt; /* 1, or 2 */
+	unsigned probe;	  /* of the breaker */
 	enum policy_end end;
 	struct verdict verdict; /* when ANSWERED; the owner's to free */
 

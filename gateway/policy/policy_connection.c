@@ -143,6 +143,7 @@ static void connection_on_dial(void *arg, enum policy_dial_event event)
 	case POLICY_DIAL_READY:
 		connection->full = false;
 		connection->late = connection->bad = connection->unknown = 0;
+		connection->owner.on_ready(connection->owner.arg);
 		break;
 	case POLICY_DIAL_LINE:
 		take_line(connection);

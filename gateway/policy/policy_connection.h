@@ -17,6 +17,8 @@ struct policy_connection;
 struct policy_connection_owner {
 	/* A place or room for writing was freed, or the line is up or down. */
 	void (*on_change)(void *arg);
+	/* The service has registered. */
+	void (*on_ready)(void *arg);
 	/* The service goes away. The connection is not ready any more, and goes on with the
 	 * questions it has: see policy_connection_replace(). */
 	void (*on_drain)(void *arg, struct policy_connection *connection);

@@ -48,6 +48,17 @@ void policy_report_bad_reply(const struct policy_callbacks *callbacks, const cha
 	callbacks->on_event(callbacks->arg, &e);
 }
 
+void policy_report_breaker(const struct policy_callbacks *callbacks, const char *policy,
+			   const char *state)
+{
+	struct event e;
+
+	event_init(&e, EVENT_POLICY_BREAKER, NULL, NULL);
+	event_add_text(&e, "policy", policy);
+	event_add_text(&e, "state", state);
+	callbacks->on_event(callbacks->arg, &e);
+}
+
 void policy_report_service(const struct policy_callbacks *callbacks,
 			   const struct policy_service_report *report)
 {

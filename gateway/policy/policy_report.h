@@ -16,6 +16,10 @@ void policy_report_bad_reply(const struct policy_callbacks *callbacks, const cha
 			     const struct hook_request *request, const char *code,
 			     const char *message);
 
+/* The breaker has another state. */
+void policy_report_breaker(const struct policy_callbacks *callbacks, const char *policy,
+			   const char *state);
+
 struct policy_service_report {
 	const char *policy, *socket;
 	const char *state;		/* "ready" "unavailable" "refused" */

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "policy_breaker.h"
 #include "policy_connection.h"
+#include "policy_report.h"
 
 /* Beyond, a service that stands still would collect a question of every session there is, to fail
  * each at its deadline; failing at once tells the clients sooner. */
@@ -19,6 +22,9 @@
 struct policy_service {
 	struct ev_loop *loop;
 	const struct policy_service_settings *settings;
+	const struct policy_callbacks *callbacks;
+	struct policy_breaker breaker;
+	enum policy_breaker_state said; /* of the breaker */
 	struct policy_connection **connections;
 	size_t connections_len;
 	struct policy_connection **drained; /* set aside */
@@ -144,6 +150,26 @@ static void service_on_change(void *arg)
 	send_waiting(arg);
 }
 
+static void report_breaker(struct policy_service *service)
+{
+	const char *state = policy_breaker_word(service->breaker.state);
+
+	if (service->said == service->breaker.state)
+		return;
+	service->said = service->breaker.state;
+	log_warning("policy %s: the breaker is %s", service->settings->name, state);
+	policy_report_breaker(service->callbacks, service->settings->name, state);
+}
+
+/* A process that was started anew is not to blame for its predecessor. */
+static void service_on_ready(void *arg)
+{
+	struct policy_service *service = arg;
+
+	policy_breaker_try(&service->breaker);
+	report_breaker(service);
+}
+
 /* Not inside the callbacks of one that is over. */
 static void free_drained(struct policy_service *service)
 {
@@ -180,10 +206,15 @@ struct policy_service *policy_service_new(struct ev_loop *loop,
 {
 	struct policy_service *new = mem_new(sizeof *new);
 	struct policy_connection_owner owner = {
-		.on_change = service_on_change, .on_drain = service_on_drain, .arg = new};
+		.on_change = service_on_change,
+		.on_ready = service_on_ready,
+		.on_drain = service_on_drain,
+		.arg = new,
+	};
 
 	new->loop = loop;
 	new->settings = service;
+	new->callbacks = callbacks;
 	for (enum hook hook = 0; hook < HOOK_MAX; hook++)
 		list_init(&new->waiting[hook]);
 	new->connections_len = service->sockets_len;
@@ -223,13 +254,39 @@ static void enqueue(struct policy_service *service, struct policy_call *call)
 
 void policy_service_ask(struct policy_service *service, struct policy_call *call)
 {
+	bool admitted;
+
 	free_drained(service);
 	policy_call_start(call, service->loop, service->settings->timeout);
+	admitted = policy_breaker_admit(&service->breaker, ev_now(service->loop), &call->probe);
+	report_breaker(service);
+	if (!admitted) {
+		policy_call_end(call, POLICY_UNAVAILABLE);
+		return;
+	}
 	enqueue(service, call);
 	if (!list_empty(&call->waiting) && service->waiting_len > SERVICE_WAITING_MAX) {
 		dequeue(service, call);
 		policy_call_end(call, POLICY_OVERLOAD);
 	}
+}
+
+void policy_service_note(struct policy_service *service, struct policy_call *call)
+{
+	switch (call->end) {
+	case POLICY_ANSWERED:
+	case POLICY_TIMEOUT:
+	case POLICY_LOST:
+	case POLICY_BAD_REPLY:
+		policy_breaker_take(&service->breaker, ev_now(service->loop), call->probe,
+				    call->end != POLICY_ANSWERED);
+		break;
+	default: /* it was not asked */
+		policy_breaker_forget(&service->breaker, call->probe);
+		break;
+	}
+	call->probe = 0;
+	report_breaker(service);
 }
 
 bool policy_service_ask_again(struct policy_service *service, struct policy_call *call)
@@ -246,6 +303,8 @@ bool policy_service_ask_again(struct policy_service *service, struct policy_call
 void policy_service_withdraw(struct policy_service *service, struct policy_call *call,
 			     const char *why)
 {
+	policy_breaker_forget(&service->breaker, call->probe);
+	call->probe = 0;
 	if (call->connection)
 		policy_connection_withdraw(call->connection, call, why);
 	else if (!list_empty(&call->waiting))

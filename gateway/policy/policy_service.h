@@ -6,6 +6,8 @@
  * A connection that its service drains is set aside until its last question is answered; a new one
  * to the same socket takes its place.
  *
+ * A service that keeps failing is not asked for a while: see policy_breaker.h.
+ *
  * Several sockets of a service may register different hooks. */
 #ifndef POLICY_POLICY_SERVICE_H
 #define POLICY_POLICY_SERVICE_H
@@ -31,6 +33,8 @@ const struct policy_service_settings *policy_service_settings(const struct polic
 bool policy_service_is_asked(const struct policy_service *service, enum hook hook);
 /* Starts the call; call->on_end follows from the loop. */
 void policy_service_ask(struct policy_service *service, struct policy_call *call);
+/* The call ended for good: the breaker learns how. */
+void policy_service_note(struct policy_service *service, struct policy_call *call);
 /* After the call ended as LOST: true when it is asked once more, and on_end follows again. False:
  * it was asked twice, or less than half of its time is left. */
 bool policy_service_ask_again(struct policy_service *service, struct policy_call *call);

@@ -24,8 +24,8 @@ BODY_MODES = ("none", "headers", "inline", "path")
 CONTEXT = ("client", "listener", "helo", "tls", "auth", "mail", "recipients")
 EVENTS = (
     "connect", "secure", "command", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message", "delivery",
-    "reset", "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.service", "violation",
-    "gateway.start", "gateway.ready", "gateway.drain",
+    "reset", "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.breaker", "policy.service",
+    "violation", "gateway.start", "gateway.ready", "gateway.drain",
 )  # fmt: skip
 
 Message = Dict[str, Any]
