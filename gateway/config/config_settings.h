@@ -126,7 +126,8 @@ enum setting_kind {
 	ONE(on_failure, WORD, DEFAULT, "tempfail", 0, 0, FAILURE_WORDS,                            \
 	    "What happens when it is unavailable, overloaded, too late or lost.")                  \
 	ONE(on_unavailable, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",        \
-	    "When no connection to it is up. on_failure: as set there; so below.")                 \
+	    "When no connection to it is up, or it has failed too often. on_failure: as set "      \
+	    "there; so below.")                                                                    \
 	ONE(on_overload, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",           \
 	    "When its windows are full and too many questions wait.")                              \
 	ONE(on_timeout, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",            \
