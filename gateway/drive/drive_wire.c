@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "base/ident.h"
+#include "protocol/hook_json.h"
 #include "protocol/verdict_json.h"
 
 #define MESSAGE_MAX  26214400 /* octets, as announced in hello */
 #define REGISTER_MAX 5.0      /* seconds for register, as PROTOCOL.md has it */
+#define PING_MS	     15000    /* announced; nothing here waits that long */
 
 /* What may wait here unread while we send. Without a limit a service that floods would own all
  * memory; with it, the flood fills the socket as it would the gateway's. */
@@ -173,7 +175,7 @@ static void send_hello(struct drive_wire *wire)
 					    .software = "gatepost/" GATEPOST_VERSION " drive"};
 
 	ident_make(epoch);
-	handshake_policy_hello(&out, &gateway, MESSAGE_MAX);
+	handshake_policy_hello(&out, &gateway, MESSAGE_MAX, PING_MS);
 	send_out(wire, &out);
 }
 
@@ -257,6 +259,14 @@ int drive_wire_missing(const struct drive_wire *wire, enum drive_input input)
 	return DRIVE_GO_ON;
 }
 
+static void send_pong(struct drive_wire *wire)
+{
+	struct json_out out = {0};
+
+	hook_json_pong(&out);
+	send_out(wire, &out);
+}
+
 int drive_wire_reply(struct drive_wire *wire, uint64_t *id, struct verdict *verdict)
 {
 	struct verdict_json_error error;
@@ -270,7 +280,10 @@ int drive_wire_reply(struct drive_wire *wire, uint64_t *id, struct verdict *verd
 		if (input != DRIVE_LINE)
 			return drive_wire_missing(wire, input);
 		result = verdict_json_decode(line, len, id, verdict, &error);
-	} while (result == VERDICT_JSON_UNKNOWN);
+		if (result == VERDICT_JSON_PING)
+			send_pong(wire);
+	} while (result == VERDICT_JSON_UNKNOWN || result == VERDICT_JSON_PING ||
+		 result == VERDICT_JSON_PONG || result == VERDICT_JSON_DRAIN);
 	if (result == VERDICT_JSON_REPLY)
 		return DRIVE_GO_ON;
 	if (result == VERDICT_JSON_INVALID)
