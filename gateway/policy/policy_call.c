@@ -75,9 +75,9 @@ long policy_call_left(const struct policy_call *call)
 	return left > 1 ? left : 1;
 }
 
-long policy_call_age(const struct policy_call *call)
+double policy_call_age(const struct policy_call *call)
 {
-	return (long)((ev_now(call->loop) - call->asked) * 1000);
+	return (ev_now(call->loop) - call->asked) * 1000;
 }
 
 const char *policy_end_word(enum policy_end end)

@@ -66,7 +66,7 @@ void policy_call_fini(struct policy_call *call);
 /* Milliseconds to the deadline, at least 1. */
 long policy_call_left(const struct policy_call *call);
 /* Milliseconds since the start. */
-long policy_call_age(const struct policy_call *call);
+double policy_call_age(const struct policy_call *call);
 /* "timeout" */
 const char *policy_end_word(enum policy_end end);
 /* The verdict of a failed call; free with verdict_fini(). */

@@ -15,7 +15,7 @@ void policy_report_decision(const struct policy_callbacks *callbacks, const char
 		event_add_integer(&e, "code", v->code);
 	event_add_text(&e, "status", v->status);
 	event_add_text(&e, "reason", v->reason);
-	event_add_integer(&e, "ms", policy_call_age(call));
+	event_add_real(&e, "ms", policy_call_age(call));
 	callbacks->on_event(callbacks->arg, &e);
 }
 
@@ -30,7 +30,7 @@ void policy_report_failure(const struct policy_callbacks *callbacks, const char 
 	event_add_text(&e, "hook", hook_word(request->hook));
 	event_add_text(&e, "class", policy_end_word(call->end));
 	event_add_text(&e, "action", verdict_word(action));
-	event_add_integer(&e, "ms", policy_call_age(call));
+	event_add_real(&e, "ms", policy_call_age(call));
 	callbacks->on_event(callbacks->arg, &e);
 }
 
