@@ -29,6 +29,8 @@ static void world_on_event(void *arg, const struct event *event)
 			fprintf(world->events_file, "%s", field->value.text);
 		else if (field->type == EVENT_INTEGER)
 			fprintf(world->events_file, "%lld", (long long)field->value.integer);
+		else if (field->type == EVENT_REAL)
+			fprintf(world->events_file, "%.3f", field->value.real);
 		else
 			fail_msg("a field of an unexpected type: %s", field->name);
 	}
