@@ -153,7 +153,8 @@ enum setting_kind {
 	    "Connections open at a time of one client (an IPv4 address, an IPv6 /64), all "        \
 	    "workers together.")                                                                   \
 	ONE(errors, COUNT, DEFAULT, "10", 1, 1000000, NULL,                                        \
-	    "Refused commands of one connection, then 421 4.7.0.")                                 \
+	    "Faults of a client since its last message, what services refuse not counted; then "   \
+	    "421 4.7.0.")                                                                          \
 	ONE(commands, COUNT, DEFAULT, "1000", 1, 1000000, NULL,                                    \
 	    "Commands of one connection, then 421 4.7.0.")                                         \
 	ONE(messages, COUNT, DEFAULT, "100", 1, 1000000, NULL,                                     \
