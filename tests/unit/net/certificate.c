@@ -133,3 +133,19 @@ struct tls_context *certificate_context(void)
 	certificate_remove(&c);
 	return context;
 }
+
+struct tls_context *certificate_group;
+
+int certificate_set_up(void **state)
+{
+	(void)state;
+	certificate_group = certificate_context();
+	return 0;
+}
+
+int certificate_tear_down(void **state)
+{
+	(void)state;
+	tls_context_free(&certificate_group);
+	return 0;
+}

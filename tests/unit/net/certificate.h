@@ -25,5 +25,9 @@ void certificate_make_as(struct certificate *c, const struct certificate_wish *w
 void certificate_remove(struct certificate *c);
 /* A server context with a certificate of its own. */
 struct tls_context *certificate_context(void);
+/* One for all tests of a group, with its set-up and tear-down. */
+extern struct tls_context *certificate_group;
+int certificate_set_up(void **state);
+int certificate_tear_down(void **state);
 
 #endif

@@ -6,8 +6,6 @@
 #include "net/tls_context.h"
 #include "tls_pair.h"
 
-static struct tls_context *context;
-
 static void exchange(struct tls_pair *p, const char *text)
 {
 	struct buf plain;
@@ -31,7 +29,7 @@ static void test_facts(void **state)
 	struct tls_pair p;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	assert_null(tls_sni(p.server));
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	assert_string_equal(tls_version(p.server), "TLSv1.3");
@@ -47,7 +45,7 @@ static void test_without_server_name(void **state)
 	struct tls_pair p;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_free(&p.client);
 	p.client = tls_new_client(NULL, &p.client_in, &p.client_out);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
@@ -65,7 +63,7 @@ static void test_pieces_of_every_size(void **state)
 
 		/* A network buffer of 100 octets also stops the server in the middle of its
 		 * certificate. */
-		tls_pair_init(&p, context, i % 2 ? 100 : TLS_PAIR_MAX);
+		tls_pair_init(&p, certificate_group, i % 2 ? 100 : TLS_PAIR_MAX);
 		tls_pair_shake(&p, sizes[i]);
 		exchange(&p, "MAIL FROM:<>\r\n");
 		tls_pair_fini(&p);
@@ -80,7 +78,7 @@ static bool split_at(size_t cut)
 	struct buf plain;
 	size_t said = 0;
 
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	buf_init(&plain, TLS_PAIR_MAX);
 	buf_append_string(&plain, "NOOP\r\n");
 	while (p.server_plain.len < 6) {
@@ -119,7 +117,7 @@ static void test_ceilings(void **state)
 	size_t got = 0, total = 300000;
 
 	(void)state;
-	tls_pair_init(&p, context, 5000);
+	tls_pair_init(&p, certificate_group, 5000);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	buf_init(&plain, TLS_PAIR_MAX);
 	buf_init(&small, 777);
@@ -151,7 +149,7 @@ static void test_full_plain_buffer_keeps_the_rest(void **state)
 	struct buf four, plain;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	buf_init(&four, 4);
 	buf_init(&plain, TLS_PAIR_MAX);
@@ -177,7 +175,7 @@ static void test_idle_takes_no_plain_memory(void **state)
 	struct tls_pair p;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	assert_int_equal(tls_read(p.server, &p.server_plain), TLS_NEED_INPUT);
 	assert_null(p.server_plain.data);
@@ -190,7 +188,7 @@ static void test_close(void **state)
 	struct buf plain;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	buf_init(&plain, TLS_PAIR_MAX);
 	buf_append_string(&plain, "QUIT\r\n");
@@ -216,7 +214,7 @@ static void test_clear_text_instead_of_a_handshake(void **state)
 	struct tls_pair p;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	buf_append_string(&p.server_in, "EHLO client.example.com\r\n");
 	assert_int_equal(tls_handshake(p.server), TLS_FAILED);
 	assert_string_not_equal(tls_failure(p.server), "");
@@ -233,7 +231,7 @@ static void test_forged_record(void **state)
 	struct buf plain;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_pair_shake(&p, TLS_PAIR_MAX);
 	buf_init(&plain, TLS_PAIR_MAX);
 	buf_append_string(&plain, "RCPT TO:<x@example.com>\r\n");
@@ -252,24 +250,10 @@ static void test_closing_before_the_handshake(void **state)
 	struct tls_pair p;
 
 	(void)state;
-	tls_pair_init(&p, context, TLS_PAIR_MAX);
+	tls_pair_init(&p, certificate_group, TLS_PAIR_MAX);
 	tls_close(p.server);
 	assert_int_equal(p.server_out.len, 0);
 	tls_pair_fini(&p);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	context = certificate_context();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_context_free(&context);
-	return 0;
 }
 
 int main(void)
@@ -288,5 +272,5 @@ int main(void)
 		cmocka_unit_test(test_closing_before_the_handshake),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, certificate_set_up, certificate_tear_down);
 }

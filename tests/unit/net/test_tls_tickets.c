@@ -9,7 +9,6 @@
 #include "net/tls_context.h"
 #include "tls_client.h"
 
-static struct tls_context *context;
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 /* Connects with `session` (taken over, NULL: none) and returns the next one. */
@@ -47,12 +46,13 @@ static void test_rotation(void **state)
 	for (int i = 0; i < 2; i++) {
 		for (int rotations = 0; rotations < 5; rotations++) {
 			bool resumed;
-			SSL_SESSION *session = visit(context, versions[i], NULL, &resumed);
+			SSL_SESSION *session =
+				visit(certificate_group, versions[i], NULL, &resumed);
 
 			assert_false(resumed);
 			for (int n = 0; n < rotations; n++)
-				tls_context_rotate(context);
-			session = visit(context, versions[i], session, &resumed);
+				tls_context_rotate(certificate_group);
+			session = visit(certificate_group, versions[i], session, &resumed);
 			assert_int_equal(resumed, rotations < 2);
 			SSL_SESSION_free(session);
 		}
@@ -67,12 +67,12 @@ static void test_old_ticket_is_replaced(void **state)
 	for (int i = 0; i < 2; i++) {
 		unsigned char old[16], fresh[16];
 		bool resumed;
-		SSL_SESSION *session = visit(context, versions[i], NULL, &resumed);
+		SSL_SESSION *session = visit(certificate_group, versions[i], NULL, &resumed);
 
 		for (int visits = 0; visits < 5; visits++) {
 			key_name(session, old);
-			tls_context_rotate(context);
-			session = visit(context, versions[i], session, &resumed);
+			tls_context_rotate(certificate_group);
+			session = visit(certificate_group, versions[i], session, &resumed);
 			assert_true(resumed);
 			key_name(session, fresh);
 			assert_memory_not_equal(old, fresh, 16);
@@ -85,7 +85,7 @@ static void test_other_context_takes_none(void **state)
 {
 	struct tls_context *other = certificate_context();
 	bool resumed;
-	SSL_SESSION *session = visit(context, TLS1_3_VERSION, NULL, &resumed);
+	SSL_SESSION *session = visit(certificate_group, TLS1_3_VERSION, NULL, &resumed);
 
 	(void)state;
 	session = visit(other, TLS1_3_VERSION, session, &resumed);
@@ -98,7 +98,7 @@ static void test_other_context_takes_none(void **state)
 static void test_forged_ticket(void **state)
 {
 	bool resumed;
-	SSL_SESSION *session = visit(context, TLS1_2_VERSION, NULL, &resumed);
+	SSL_SESSION *session = visit(certificate_group, TLS1_2_VERSION, NULL, &resumed);
 	unsigned char *der = NULL;
 	const unsigned char *ticket, *at;
 	size_t n, places = 0;
@@ -117,11 +117,11 @@ static void test_forged_ticket(void **state)
 		forged = d2i_SSL_SESSION(NULL, &at, length);
 		found[i] ^= 0x40;
 		assert_non_null(forged);
-		SSL_SESSION_free(visit(context, TLS1_2_VERSION, forged, &resumed));
+		SSL_SESSION_free(visit(certificate_group, TLS1_2_VERSION, forged, &resumed));
 		assert_false(resumed);
 	}
 	assert_true(places > 20);
-	session = visit(context, TLS1_2_VERSION, session, &resumed);
+	session = visit(certificate_group, TLS1_2_VERSION, session, &resumed);
 	assert_true(resumed);
 	SSL_SESSION_free(session);
 	OPENSSL_free(der);
@@ -164,12 +164,12 @@ static void work(int in, int out)
 		SSL_SESSION *session = wish == '2' || wish == '3' ? NULL : get(in);
 		bool resumed;
 
-		session = visit(context, version, session, &resumed);
+		session = visit(certificate_group, version, session, &resumed);
 		if (write(out, &resumed, sizeof resumed) != sizeof resumed)
 			abort();
 		put(out, session);
 	}
-	tls_context_free(&context);
+	tls_context_free(&certificate_group);
 }
 
 struct worker {
@@ -233,14 +233,14 @@ static void test_workers_share_the_keys(void **state)
 		assert_false(resumed);
 		session = ask(&b, versions[i], session, &resumed);
 		assert_true(resumed);
-		tls_context_rotate(context); /* in the master */
+		tls_context_rotate(certificate_group); /* in the master */
 		session = ask(&a, versions[i], session, &resumed);
 		assert_true(resumed);
-		tls_context_rotate(context);
+		tls_context_rotate(certificate_group);
 		session = ask(&b, versions[i], session, &resumed);
 		assert_true(resumed); /* for a has replaced it */
-		tls_context_rotate(context);
-		tls_context_rotate(context);
+		tls_context_rotate(certificate_group);
+		tls_context_rotate(certificate_group);
 		session = ask(&a, versions[i], session, &resumed);
 		assert_false(resumed);
 		SSL_SESSION_free(session);
@@ -257,14 +257,14 @@ static void test_worker_started_later(void **state)
 	SSL_SESSION *session = NULL;
 
 	(void)state;
-	tls_context_rotate(context);
+	tls_context_rotate(certificate_group);
 	session = ask(&a, TLS1_3_VERSION, NULL, &resumed);
 	stop(&a);
-	tls_context_rotate(context);
+	tls_context_rotate(certificate_group);
 	b = start();
 	session = ask(&b, TLS1_3_VERSION, session, &resumed);
 	assert_true(resumed);
-	session = visit(context, TLS1_3_VERSION, session, &resumed);
+	session = visit(certificate_group, TLS1_3_VERSION, session, &resumed);
 	assert_true(resumed);
 	SSL_SESSION_free(session);
 	stop(&b);
@@ -281,7 +281,7 @@ static void test_rotation_during_visits(void **state)
 	(void)state;
 	if (!rotator) {
 		while (getppid() == master)
-			tls_context_rotate(context);
+			tls_context_rotate(certificate_group);
 		_exit(0);
 	}
 	for (int i = 0; i < 100; i++) {
@@ -293,20 +293,6 @@ static void test_rotation_during_visits(void **state)
 	kill(rotator, SIGKILL);
 	assert_int_equal(waitpid(rotator, &status, 0), rotator);
 	stop(&a);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	context = certificate_context();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_context_free(&context);
-	return 0;
 }
 
 int main(void)
@@ -321,5 +307,5 @@ int main(void)
 		cmocka_unit_test(test_rotation_during_visits),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, certificate_set_up, certificate_tear_down);
 }

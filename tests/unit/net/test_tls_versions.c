@@ -7,8 +7,6 @@
 
 #define NAME "old.example.com"
 
-static struct tls_context *context;
-
 static void test_old_versions_are_refused(void **state)
 {
 	static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION};
@@ -17,7 +15,7 @@ static void test_old_versions_are_refused(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct tls_client c;
 
-		tls_client_init(&c, context, versions[i], NAME);
+		tls_client_init(&c, certificate_group, versions[i], NAME);
 		assert_int_equal(tls_client_shake(&c), TLS_FAILED);
 		assert_string_equal(tls_failure(c.pair.server), "unsupported protocol");
 		tls_client_fini(&c);
@@ -35,7 +33,7 @@ static void test_resumption_keeps_the_name(void **state)
 		for (int resumed = 0; resumed < 2; resumed++) {
 			struct tls_client c;
 
-			tls_client_init(&c, context, versions[i], NAME);
+			tls_client_init(&c, certificate_group, versions[i], NAME);
 			if (session)
 				SSL_set_session(c.ssl, session);
 			SSL_SESSION_free(session);
@@ -56,7 +54,7 @@ static void test_renegotiation_is_refused(void **state)
 	enum tls_result result;
 
 	(void)state;
-	tls_client_init(&c, context, TLS1_2_VERSION, NAME);
+	tls_client_init(&c, certificate_group, TLS1_2_VERSION, NAME);
 	assert_int_equal(tls_client_shake(&c), TLS_OK);
 	assert_int_equal(SSL_renegotiate(c.ssl), 1);
 	SSL_do_handshake(c.ssl);
@@ -78,7 +76,7 @@ static void test_key_update_while_output_is_full(void **state)
 	char piece[4096];
 
 	(void)state;
-	tls_client_init(&c, context, TLS1_3_VERSION, NAME);
+	tls_client_init(&c, certificate_group, TLS1_3_VERSION, NAME);
 	assert_int_equal(tls_client_shake(&c), TLS_OK);
 	p->server_out.max = 1000;
 	buf_init(&plain, TLS_PAIR_MAX);
@@ -105,20 +103,6 @@ static void test_key_update_while_output_is_full(void **state)
 	tls_client_fini(&c);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	context = certificate_context();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_context_free(&context);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,5 +112,5 @@ int main(void)
 		cmocka_unit_test(test_key_update_while_output_is_full),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, certificate_set_up, certificate_tear_down);
 }

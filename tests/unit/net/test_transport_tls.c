@@ -9,13 +9,11 @@
 
 #define COUNT(event) (server_count(&s, TRANSPORT_##event))
 
-static struct tls_context *context;
-
 static void start_secure(struct server *s, size_t in_max, size_t out_max, bool small)
 {
 	server_init(s, in_max, out_max, small);
 	s->inside = true;
-	transport_start_tls(s->t, context, false);
+	transport_start_tls(s->t, certificate_group, false);
 	s->inside = false;
 	peer_start_tls(&s->peer, "mx.example.com");
 	RUN_UNTIL(s->loop, server_count(s, TRANSPORT_SECURE) && s->peer.secure);
@@ -40,7 +38,7 @@ static void test_starttls(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	s.context = context;
+	s.context = certificate_group;
 	s.echo = true;
 	peer_send_string(&s.peer, "STARTTLS\r\n");
 	RUN_UNTIL(s.loop, peer_got(&s.peer, "220 go\r\n"));
@@ -79,7 +77,7 @@ static void test_reply_in_clear_goes_first(void **state)
 	server_init(&s, 4096, total, true);
 	peer_hear(&s.peer, false);
 	fill(transport_out(s.t), total);
-	transport_start_tls(s.t, context, false);
+	transport_start_tls(s.t, certificate_group, false);
 	assert_true(transport_out(s.t)->len > 0);
 	assert_true(expect_turns(s.loop, 0.03) < 100);
 	peer_hear(&s.peer, true);
@@ -101,7 +99,7 @@ static void test_client_that_speaks_too_early(void **state)
 	server_init(&s, 4096, total, true);
 	peer_hear(&s.peer, false);
 	fill(transport_out(s.t), total);
-	transport_start_tls(s.t, context, false);
+	transport_start_tls(s.t, certificate_group, false);
 	peer_send_string(&s.peer, "EHLO client.example.com\r\n");
 	RUN_UNTIL(s.loop, !s.peer.out.len);
 	expect_turns(s.loop, 0.02);
@@ -118,7 +116,7 @@ static void test_command_in_clear_fails_the_handshake(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	s.context = context;
+	s.context = certificate_group;
 	peer_send_string(&s.peer, "STARTTLS\r\n");
 	RUN_UNTIL(s.loop, peer_got(&s.peer, "220 go\r\n"));
 	peer_send_string(&s.peer, "EHLO client.example.com\r\n");
@@ -137,7 +135,7 @@ static void test_end_during_the_handshake(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context, false);
+	transport_start_tls(s.t, certificate_group, false);
 	peer_send(&s.peer, "\x16\x03\x01", 3);
 	RUN_UNTIL(s.loop, !s.peer.out.len);
 	shutdown(s.peer.io.fd, SHUT_WR);
@@ -153,7 +151,7 @@ static void test_timeout_during_the_handshake(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context, false);
+	transport_start_tls(s.t, certificate_group, false);
 	peer_send(&s.peer, "\x16\x03\x01", 3);
 	transport_set_timeout(s.t, 0.02);
 	RUN_UNTIL(s.loop, COUNT(TIMEOUT));
@@ -346,26 +344,12 @@ static void test_free_when_secure(void **state)
 
 	(void)state;
 	server_init(&s, 4096, 4096, false);
-	transport_start_tls(s.t, context, false);
+	transport_start_tls(s.t, certificate_group, false);
 	s.free_on_event = true;
 	peer_start_tls(&s.peer, NULL);
 	RUN_UNTIL(s.loop, !s.t);
 	assert_string_equal(s.order, "S");
 	server_fini(&s);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	context = certificate_context();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_context_free(&context);
-	return 0;
 }
 
 int main(void)
@@ -390,5 +374,5 @@ int main(void)
 		cmocka_unit_test(test_free_when_secure),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, certificate_set_up, certificate_tear_down);
 }

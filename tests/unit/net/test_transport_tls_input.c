@@ -9,8 +9,6 @@
 #define COUNT(event) (server_count(&s, TRANSPORT_##event))
 #define HEADER	     "PROXY TCP4 192.0.2.1 198.51.100.1 4711 465\r\n"
 
-static struct tls_context *context;
-
 /* The begin of what the session reads is a header in clear, the rest TLS. */
 static void start_behind_header(struct server *s)
 {
@@ -21,7 +19,7 @@ static void start_behind_header(struct server *s)
 	buf_consume(transport_in(s->t), strlen(HEADER));
 	s->hold = false;
 	s->inside = true;
-	transport_start_tls(s->t, context, true);
+	transport_start_tls(s->t, certificate_group, true);
 	s->inside = false;
 	assert_int_equal(transport_in(s->t)->len, 0);
 }
@@ -121,20 +119,6 @@ static void test_end_behind_a_header(void **state)
 	server_fini(&s);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	context = certificate_context();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_context_free(&context);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,5 +128,5 @@ int main(void)
 		cmocka_unit_test(test_end_behind_a_header),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, certificate_set_up, certificate_tear_down);
 }
