@@ -27,6 +27,9 @@ ROOMS = {
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
     "session": {"smtp", "net", "policy", "delivery", "events", "base", "protocol"},
+    "client": {"gatepost", "protocol"},
+    "gatepost": set(),
+    "example": {"gatepost"},
     "process": {"session", "config", "smtp", "net", "policy", "delivery", "events", "base", "protocol"},
 }
 # Of a room that may include protocol, only these headers where the list is shorter than the room.
@@ -37,12 +40,14 @@ PARTS = {
 # The only files that may see a library's header.
 LIBRARIES = {
     # Scripts of `gatepost drive` are JSON, but not of the protocol.
-    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c",
+    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c|clients/c/src/\w+\.[ch]",
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
     r"ev\.h": r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]",
-    r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
+    r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
+        r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/serve|examples/\w+)\.c"
+    ),
     r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
 }
 FORBIDDEN = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|strncpy)\s*\("
@@ -61,11 +66,13 @@ def room_of(path: pathlib.Path) -> str:
     parts = path.parts
     if parts[0] == "protocol":
         return "protocol"
+    if parts[0] == "clients":
+        return {"include": "gatepost", "src": "client"}.get(parts[2], "example")
     return parts[1] if len(parts) > 2 else ""
 
 
 def includes(root: pathlib.Path) -> Iterator[Breach]:
-    for path in sources(root, "protocol", "gateway"):
+    for path in sources(root, "protocol", "gateway", "clients"):
         here = path.relative_to(root)
         room = room_of(here)
         for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -77,7 +84,8 @@ def includes(root: pathlib.Path) -> Iterator[Breach]:
                 for library, allowed in LIBRARIES.items():
                     if re.fullmatch(library, name) and not re.fullmatch(allowed, str(here)):
                         yield here, number, f"<{name}> belongs to files like {allowed}"
-            elif room and "/" in name:
+            # The client's own headers stand in <> too: that is how its users reach them.
+            if (match.group(1) == '"' or name.startswith("gatepost/")) and room and "/" in name:
                 other, _, header = name.rpartition("/")
                 if other != room and other not in ROOMS[room]:
                     yield here, number, f"{room} may not include {other}"
@@ -86,7 +94,7 @@ def includes(root: pathlib.Path) -> Iterator[Breach]:
 
 
 def size(root: pathlib.Path) -> Iterator[Breach]:
-    files = sources(root, "protocol", "gateway", "tests")
+    files = sources(root, "protocol", "gateway", "clients", "tests")
     files += sorted((root / "clients").rglob("*.py")) + sorted((root / "tests").rglob("*.py"))
     for path in files:
         lines = path.read_text().splitlines()
@@ -106,7 +114,7 @@ def size(root: pathlib.Path) -> Iterator[Breach]:
 
 
 def functions(root: pathlib.Path) -> Iterator[Breach]:
-    for path in sources(root, "protocol", "gateway", "tests"):
+    for path in sources(root, "protocol", "gateway", "clients", "tests"):
         text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), path.read_text(), flags=re.S)
         for number, line in enumerate(text.splitlines(), 1):
             match = re.search(FORBIDDEN, line)
@@ -115,7 +123,7 @@ def functions(root: pathlib.Path) -> Iterator[Breach]:
 
 
 def format(root: pathlib.Path) -> Iterator[Breach]:
-    for path in sources(root, "protocol", "gateway", "tests"):
+    for path in sources(root, "protocol", "gateway", "clients", "tests"):
         result = subprocess.run(["clang-format", "--dry-run", "-Werror", str(path)], capture_output=True, text=True)
         if result.returncode:
             match = re.search(r":(\d+):", result.stderr)

@@ -32,7 +32,24 @@ def run(rule: str, text: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run([sys.executable, str(LINT), rule, root], capture_output=True, text=True)
 
 
+def run_client(place: str, text: str) -> int:
+    with tempfile.TemporaryDirectory() as root:
+        for folder in ("protocol", "gateway/smtp", "clients/c/src", "clients/c/include/gatepost", "clients/c/examples"):
+            pathlib.Path(root, folder).mkdir(parents=True)
+        pathlib.Path(root, "clients/c", place).write_text(text)
+        return subprocess.run([sys.executable, str(LINT), "includes", root], capture_output=True).returncode
+
+
 class Lint(unittest.TestCase):
+    def test_client(self) -> None:
+        for place in ("src/x.c", "include/gatepost/x.h", "examples/x.c"):
+            with self.subTest(place=place):
+                self.assertEqual(run_client(place, "#include <gatepost/policy.h>\n#include <stdio.h>\n"), 0)
+                self.assertEqual(run_client(place, '#include "base/buf.h"\n'), 1)
+                allowed = place == "src/x.c"
+                self.assertEqual(run_client(place, '#include "protocol/hook.h"\n'), 0 if allowed else 1)
+                self.assertEqual(run_client(place, "#include <jansson.h>\n"), 0 if allowed else 1)
+
     def test_breaches(self) -> None:
         for rule, texts in BREACHES.items():
             for text in texts:
