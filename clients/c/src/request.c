@@ -73,6 +73,11 @@ const char *gatepost_request_key(const struct gatepost_request *request)
 	return text_of(request, "key");
 }
 
+unsigned gatepost_request_attempt(const struct gatepost_request *request)
+{
+	return (unsigned)json_integer_value(json_object_get(request->message, "attempt"));
+}
+
 const char *gatepost_request_session(const struct gatepost_request *request)
 {
 	return text_of(request, "session");

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #define CONNECTION_MAX 256 /* a gateway makes one for each worker */
 #define READ_SIZE      65536
 #define OUT_MAX	       1048576 /* unsent: a gateway that does not read is not read from either */
-#define LAST_WAIT_MS   1000    /* for the last replies after a signal */
+#define GRACE_SECONDS  5       /* for the last replies after a signal */
 
 enum { PLACE_SIGNAL, PLACE_LISTENER, PLACE_FIRST };
 
@@ -27,6 +28,7 @@ struct server {
 	void *arg;
 	struct gatepost_policy *policies[CONNECTION_MAX];
 	struct pollfd fds[PLACE_FIRST + CONNECTION_MAX];
+	bool stopping;
 	nfds_t len; /* of fds; policies[i] belongs to fds[PLACE_FIRST + i] */
 	char in[READ_SIZE];
 };
@@ -181,6 +183,7 @@ static bool read_in(struct server *server, nfds_t place)
 
 static void serve_one(struct server *server, nfds_t place)
 {
+	struct gatepost_policy *policy = server->policies[place - PLACE_FIRST];
 	short happened = server->fds[place].revents;
 	const char *data;
 	size_t unsent;
@@ -192,14 +195,18 @@ static void serve_one(struct server *server, nfds_t place)
 		drop(server, place);
 		return;
 	}
-	unsent = gatepost_policy_out(server->policies[place - PLACE_FIRST], &data);
+	unsent = gatepost_policy_out(policy, &data);
+	if (!unsent && gatepost_policy_is_drained(policy)) {
+		drop(server, place);
+		return;
+	}
 	server->fds[place].events =
 		(short)((unsent < OUT_MAX ? POLLIN : 0) | (unsent ? POLLOUT : 0));
 }
 
 static void run(struct server *server)
 {
-	for (;;) {
+	while (!server->stopping || server->len > PLACE_FIRST) {
 		if (poll(server->fds, server->len, -1) < 0)
 			continue;
 		if (server->fds[PLACE_SIGNAL].revents)
@@ -213,21 +220,28 @@ static void run(struct server *server)
 	}
 }
 
-/* Replies that are owed go out, if the gateway takes them soon. */
+/* Answers what is on its way; the timer ends it, whatever the gateways do. */
 static void finish(struct server *server)
 {
-	while (server->len > PLACE_FIRST) {
-		struct pollfd *last = &server->fds[server->len - 1];
-		const char *data;
+	const struct itimerspec grace = {.it_value = {.tv_sec = GRACE_SECONDS}};
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-		last->events = POLLOUT;
-		while (send_out(server, server->len - 1) &&
-		       gatepost_policy_out(server->policies[server->len - 1 - PLACE_FIRST],
-					   &data) &&
-		       poll(last, 1, LAST_WAIT_MS) > 0)
-			;
-		drop(server, server->len - 1);
+	for (nfds_t place = server->len; timer >= 0 && place-- > PLACE_FIRST;) {
+		struct gatepost_policy *policy = server->policies[place - PLACE_FIRST];
+
+		gatepost_policy_drain(policy);
+		if (!gatepost_policy_is_ready(policy) || !send_out(server, place))
+			drop(server, place);
 	}
+	server->stopping = true;
+	server->fds[PLACE_SIGNAL] = (struct pollfd){.fd = timer, .events = POLLIN};
+	server->fds[PLACE_LISTENER].fd = -1; /* passed over by poll() */
+	if (timer >= 0 && timerfd_settime(timer, 0, &grace, NULL) == 0)
+		run(server);
+	while (server->len > PLACE_FIRST)
+		drop(server, server->len - 1);
+	if (timer >= 0)
+		close(timer);
 }
 
 static void serve_listener(struct server *server, const char *path, int listener, int signals)
@@ -243,6 +257,7 @@ static void serve_listener(struct server *server, const char *path, int listener
 	if (known && lstat(path, &now) == 0 && made.st_dev == now.st_dev &&
 	    made.st_ino == now.st_ino)
 		unlink(path);
+	close(listener);
 	finish(server);
 }
 
@@ -261,6 +276,7 @@ bool gatepost_policy_serve(const char *path, const struct gatepost_policy_option
 	if (listener < 0)
 		return false;
 	server = grow_resize(NULL, sizeof *server);
+	server->stopping = false;
 	server->options = options;
 	server->handler = handler;
 	server->arg = arg;
@@ -273,7 +289,8 @@ bool gatepost_policy_serve(const char *path, const struct gatepost_policy_option
 		fail(error, "signalfd", path);
 	else
 		serve_listener(server, path, listener, signals);
-	close(listener);
+	if (signals < 0)
+		close(listener);
 	if (signals >= 0) {
 		struct signalfd_siginfo taken;
 

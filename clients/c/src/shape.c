@@ -10,11 +10,9 @@ static const struct gatepost_shape_field hello_fields[] = {
 	{"protocol", SHAPE_TEXT}, {"versions", SHAPE_NUMBERS}, {"gateway", SHAPE_OBJECT}, {0}};
 static const struct gatepost_shape_field gateway_fields[] = {
 	{"name", SHAPE_TEXT}, {"epoch", SHAPE_TEXT}, {0}};
-static const struct gatepost_shape_field policy_fields[] = {{"hooks", SHAPE_STRINGS},
-							    {"context", SHAPE_STRINGS},
-							    {"body", SHAPE_STRINGS},
-							    {"limits", SHAPE_OBJECT},
-							    {0}};
+static const struct gatepost_shape_field policy_fields[] = {
+	{"hooks", SHAPE_STRINGS}, {"context", SHAPE_STRINGS},  {"body", SHAPE_STRINGS},
+	{"limits", SHAPE_OBJECT}, {"ping_ms", SHAPE_POSITIVE}, {0}};
 static const struct gatepost_shape_field events_fields[] = {
 	{"head", SHAPE_INTEGER}, {"oldest", SHAPE_INTEGER}, {0}};
 static const struct gatepost_shape_field ready_fields[] = {{"policy", SHAPE_TEXT},
@@ -130,6 +128,13 @@ static bool check_gap(const json_t *message, struct gatepost_error *error)
 	return true;
 }
 
+static bool check_nothing(const json_t *message, struct gatepost_error *error)
+{
+	(void)message;
+	(void)error;
+	return true;
+}
+
 bool gatepost_shape_check(const json_t *message, struct gatepost_error *error)
 {
 	static const struct {
@@ -139,6 +144,7 @@ bool gatepost_shape_check(const json_t *message, struct gatepost_error *error)
 		{"hello", check_hello},	  {"ready", check_ready},
 		{"error", check_error},	  {"request", gatepost_shape_check_request},
 		{"cancel", check_cancel}, {"subscribed", check_subscribed},
+		{"ping", check_nothing},  {"pong", check_nothing},
 		{"event", check_event},	  {"gap", check_gap},
 	};
 	const char *type = gatepost_shape_type(message);

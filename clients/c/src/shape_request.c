@@ -8,8 +8,11 @@
 static const struct gatepost_shape_field request_fields[] = {
 	{"hook", SHAPE_TEXT},	{"session", SHAPE_TEXT},   {"transaction", SHAPE_TEXT_MAYBE},
 	{"args", SHAPE_OBJECT}, {"context", SHAPE_OBJECT}, {0}};
-static const struct gatepost_shape_field asking_fields[] = {
-	{"id", SHAPE_POSITIVE}, {"key", SHAPE_TEXT}, {"deadline_ms", SHAPE_INTEGER}, {0}};
+static const struct gatepost_shape_field asking_fields[] = {{"id", SHAPE_POSITIVE},
+							    {"key", SHAPE_TEXT},
+							    {"attempt", SHAPE_POSITIVE},
+							    {"deadline_ms", SHAPE_INTEGER},
+							    {0}};
 static const struct gatepost_shape_field mailbox_fields[] = {
 	{"address", SHAPE_TEXT}, {"local", SHAPE_TEXT}, {"domain", SHAPE_TEXT}, {0}};
 static const struct gatepost_shape_field ehlo_fields[] = {

@@ -12,7 +12,8 @@
 
 #define HELLO                                                                                      \
 	"{\"type\":\"hello\",\"protocol\":\"gatepost-policy\",\"versions\":[1],\"gateway\":"       \
-	"{\"name\":\"a\",\"epoch\":\"b\"},\"hooks\":[],\"context\":[],\"body\":[],\"limits\":{}}"  \
+	"{\"name\":\"a\",\"epoch\":\"b\"},\"hooks\":[],\"context\":[],\"body\":[],\"limits\":{},"  \
+	"\"ping_ms\":1}"                                                                           \
 	"\n"
 
 static char root[] = "/tmp/gatepost-client.XXXXXX";
@@ -40,11 +41,12 @@ static struct gatepost_request *ask(const char *spool, const char *body, int siz
 	char text[2048];
 
 	snprintf(text, sizeof text,
-		 HELLO "{\"type\":\"ready\",\"version\":1,\"policy\":\"p\",\"hooks\":{},"
-		       "\"missing\":[],\"window\":1,\"body\":[],\"spool\":%s}\n"
-		       "{\"type\":\"request\",\"id\":7,\"key\":\"k\",\"hook\":\"message\","
-		       "\"session\":\"s\",\"deadline_ms\":1,\"args\":{\"size\":%d,\"body\":%s},"
-		       "\"context\":{}}\n",
+		 HELLO
+		 "{\"type\":\"ready\",\"version\":1,\"policy\":\"p\",\"hooks\":{},"
+		 "\"missing\":[],\"window\":1,\"body\":[],\"spool\":%s}\n"
+		 "{\"type\":\"request\",\"id\":7,\"key\":\"k\",\"attempt\":1,\"hook\":\"message\","
+		 "\"session\":\"s\",\"deadline_ms\":1,\"args\":{\"size\":%d,\"body\":%s},"
+		 "\"context\":{}}\n",
 		 spool, size, body);
 	gatepost_policy_feed(policy, text, strlen(text));
 	request = gatepost_policy_next(policy);

@@ -21,7 +21,7 @@
 	",\"time\":\"t\",\"event\":\"mail\",\"data\":{\"code\":250}}\n"
 #define GAP(from, to, lost)                                                                        \
 	"{\"type\":\"gap\",\"from\":" #from ",\"to\":" #to ",\"lost\":" #lost ",\"why\":\"lag\"}"  \
-									      "\n"
+	"\n"
 #define GAP_EPOCH "{\"type\":\"gap\",\"why\":\"epoch\"}\n"
 
 static struct gatepost_events *make(const char *epoch, uint64_t seq)

@@ -180,11 +180,12 @@ static void test_credentials(void **state)
 
 static void test_bad_base64_in_the_context(void **state)
 {
-	static const char bad[] = "{\"type\":\"request\",\"id\":1,\"key\":\"k\",\"hook\":"
-				  "\"connect\",\"session\":\"s\","
-				  "\"deadline_ms\":1,\"args\":{},\"context\":{\"helo\":{\"verb\":"
-				  "\"EHLO\",\"name\":\"a\","
-				  "\"name_b64\":\"%%%%\"}}}";
+	static const char bad[] =
+		"{\"type\":\"request\",\"id\":1,\"key\":\"k\",\"attempt\":1,\"hook\":"
+		"\"connect\",\"session\":\"s\","
+		"\"deadline_ms\":1,\"args\":{},\"context\":{\"helo\":{\"verb\":"
+		"\"EHLO\",\"name\":\"a\","
+		"\"name_b64\":\"%%%%\"}}}";
 
 	(void)state;
 	assert_null(take(bad, sizeof bad - 1));

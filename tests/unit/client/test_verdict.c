@@ -11,13 +11,15 @@
 
 #define HELLO                                                                                      \
 	"{\"type\":\"hello\",\"protocol\":\"gatepost-policy\",\"versions\":[1],\"gateway\":"       \
-	"{\"name\":\"a\",\"epoch\":\"b\"},\"hooks\":[],\"context\":[],\"body\":[],\"limits\":{}}"  \
+	"{\"name\":\"a\",\"epoch\":\"b\"},\"hooks\":[],\"context\":[],\"body\":[],\"limits\":{},"  \
+	"\"ping_ms\":1}"                                                                           \
 	"\n"
 #define READY                                                                                      \
 	"{\"type\":\"ready\",\"version\":1,\"policy\":\"p\",\"hooks\":{},\"missing\":[],"          \
 	"\"window\":1,\"body\":[]}\n"
 #define ASK                                                                                        \
-	"{\"type\":\"request\",\"id\":7,\"key\":\"k\",\"hook\":\"connect\",\"session\":\"s\","     \
+	"{\"type\":\"request\",\"id\":7,\"key\":\"k\",\"attempt\":1,\"hook\":\"connect\","         \
+	"\"session\":\"s\","                                                                       \
 	"\"deadline_ms\":1,\"args\":{},\"context\":{}}\n"
 #define LINES_10 "1\n2\n3\n4\n5\n6\n7\n8\n9\n10"
 #define X60	 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"

@@ -6,7 +6,9 @@
  *
  * A struct gatepost_policy is one connection of a gateway. It has no socket, clock or loop: use
  * yours, or gatepost_policy_serve(). Out of memory ends the process. Objects may be used by one
- * thread at a time; different objects share nothing. */
+ * thread at a time; different objects share nothing. Feed what comes without delay, also while
+ * requests are worked on: a ping of the gateway is answered within, and one that is not answered in
+ * time costs the connection. */
 #ifndef GATEPOST_POLICY_H
 #define GATEPOST_POLICY_H
 
@@ -91,6 +93,9 @@ const char *gatepost_hook_word(enum gatepost_hook hook);
 uint64_t gatepost_request_id(const struct gatepost_request *request);
 /* The same question has the same key. NULL with a notification. */
 const char *gatepost_request_key(const struct gatepost_request *request);
+/* 1; 2 when the same question, with the same key, was on a connection that was lost; 0 with a
+ * notification. */
+unsigned gatepost_request_attempt(const struct gatepost_request *request);
 /* Ids of 20 characters: of the SMTP connection, and of the mail transaction (NULL outside one). */
 const char *gatepost_request_session(const struct gatepost_request *request);
 const char *gatepost_request_transaction(const struct gatepost_request *request);
@@ -188,6 +193,12 @@ size_t gatepost_policy_open_len(const struct gatepost_policy *policy);
 size_t gatepost_policy_out(const struct gatepost_policy *policy, const char **data);
 /* The first n of them have been sent. */
 void gatepost_policy_sent(struct gatepost_policy *policy, size_t n);
+/* Tells the gateway that this service goes away, before it does: no new requests will come but
+ * those on their way. It is for a connection that is ready; without effect on others. */
+void gatepost_policy_drain(struct gatepost_policy *policy);
+/* True when the last request of a draining connection has been answered: send what is left, then
+ * close. */
+bool gatepost_policy_is_drained(const struct gatepost_policy *policy);
 /* True from the gateway's ready on. */
 bool gatepost_policy_is_ready(const struct gatepost_policy *policy);
 /* Why feed() or feed_end() has failed; its code is "" when neither has. */
@@ -200,7 +211,8 @@ const struct gatepost_error *gatepost_policy_error(const struct gatepost_policy 
 typedef struct gatepost_verdict gatepost_handler(struct gatepost_request *request, void *arg);
 
 /* Serves every connection made to a Unix socket at `path`, one request at a time, until SIGTERM or
- * SIGINT (blocked meanwhile, and restored). The socket is made with mode 0660; a dead one is
+ * SIGINT (blocked meanwhile, and restored). Then the path is removed, the gateway is told, and what
+ * is on its way is answered, for at most 5 s. The socket is made with mode 0660; a dead one is
  * replaced, a live one is an error. True after a signal; false: `error`. */
 bool gatepost_policy_serve(const char *path, const struct gatepost_policy_options *options,
 			   gatepost_handler *handler, void *arg, struct gatepost_error *error);

@@ -1,0 +1,45 @@
+/* policy_state: one connection of a gateway, from within. */
+#ifndef GATEPOST_POLICY_STATE_H
+#define GATEPOST_POLICY_STATE_H
+
+#include <jansson.h>
+
+#include <gatepost/policy.h>
+
+#include "protocol/json_out.h"
+#include "protocol/jsonl.h"
+
+enum gatepost_policy_state {
+	GATEPOST_WAIT_HELLO,
+	GATEPOST_WAIT_READY,
+	GATEPOST_READY,
+	GATEPOST_OVER
+};
+
+struct gatepost_open {
+	uint64_t id;
+	bool cancelled;
+};
+
+struct gatepost_policy {
+	struct gatepost_policy_options options; /* its pointers are cleared: only plain values */
+	enum gatepost_policy_state state;
+	bool was_ready;
+	bool draining, drained; /* drained: the pong after our drain has come */
+	struct gatepost_error error;
+	struct jsonl lines;
+	struct json_out registration; /* until hello */
+	struct json_out out;
+	size_t out_sent;
+	char *spool;
+	struct gatepost_request *first, **last;
+	struct gatepost_open *open;
+	size_t open_len, open_size;
+};
+
+/* Takes one message; the state becomes GATEPOST_OVER when it may not come. */
+void gatepost_policy_take(struct gatepost_policy *policy, json_t *message);
+/* NULL when no request has this id. */
+struct gatepost_open *gatepost_policy_find(const struct gatepost_policy *policy, uint64_t id);
+
+#endif
