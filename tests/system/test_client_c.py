@@ -1,0 +1,147 @@
+"""The C client's examples as services and subscriber of the real program."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+from typing import Iterator, List
+
+from gateway import PATIENCE, Gateway, socket_folder, unittest, wait_until
+
+EXAMPLES = pathlib.Path(os.environ["EXAMPLES"])
+
+
+@contextlib.contextmanager
+def example(name: str, *arguments: str, folder: pathlib.Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A running example; one that is still there at the end must stop at SIGTERM, with code 0 and no complaint."""
+    log = folder / f"{name}.log"
+    with open(log, "ab") as output:
+        process = subprocess.Popen([str(EXAMPLES / name), *arguments], stdout=output, stderr=output)
+    try:
+        wait_until(lambda: os.path.exists(arguments[0]) or process.poll() is not None, f"the start of {name}")
+        yield process
+        if process.poll() is None:
+            process.terminate()
+            if process.wait(PATIENCE) != 0 or "ERROR: " in log.read_text() or "runtime error" in log.read_text():
+                raise AssertionError(f"{name} ended with {process.returncode}:\n{log.read_text()}")
+            if os.path.exists(arguments[0]):
+                raise AssertionError(f"{name} has left its socket behind")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+class ClientC(unittest.TestCase):
+    def test_blocklist(self) -> None:
+        with socket_folder() as folder:
+            path = f"{folder}/blocklist.sock"
+            with example("blocklist", path, "spam@example.net", "alice@example.com", folder=folder):
+                with Gateway(policies={"blocklist": path}) as gateway, gateway.connect() as client:
+                    gateway.wait_for("policy.service", state="ready", service="blocklist")
+                    client.start("EHLO client.example.net")
+                    self.assertEqual(client.say("MAIL FROM:<Spam@Example.NET>"), "550 5.7.1 Sender is blocked")
+                    self.assertEqual(client.say("MAIL FROM:<a@example.net>")[:3], "250")
+                    self.assertEqual(client.say("RCPT TO:<bob@example.com>"), "550 5.1.1 No such mailbox")
+                    self.assertEqual(client.say("RCPT TO:<Alice@example.com>")[:3], "250")
+                    self.assertEqual(client.say("RCPT TO:<postmaster>")[:3], "250")
+                    self.assertEqual(client.say("DATA")[:3], "354")
+                    self.assertEqual(client.say("Subject: one\r\n\r\nhi\r\n.")[:3], "250")
+                    self.assertEqual(len(gateway.stored()), 1)
+
+    def test_two_thousand_messages(self) -> None:
+        with socket_folder() as folder, example("accept_all", f"{folder}/all.sock", folder=folder):
+            policies, limits = {"all": f"{folder}/all.sock"}, "connections_per_client: 1000"
+            with Gateway(policies=policies, policy_options="    timeout: 120s\n", limits=limits, workers=2) as gateway:
+                command = ["smtp-source", "-s", "50", "-m", "2000", "-l", "4096", "-N", "-f", "a@example.org", "-t", "b@example.com"]
+                subprocess.run([*command, f"127.0.0.1:{gateway.port}"], check=True, timeout=300)
+                deliveries = gateway.wait_for("delivery", 2000)
+                self.assertEqual({event["code"] for event in deliveries}, {250})
+                self.assertEqual(len(gateway.stored()), 2000)
+                for hook in ("connect", "ehlo", "mail", "rcpt", "data", "message"):
+                    self.assertEqual(len(gateway.wait_for("policy.decision", 2000, hook=hook, verdict="accept")), 2000)
+                self.assertEqual(gateway.events("policy.failure") + gateway.events("policy.bad_reply") + gateway.events("GAP"), [])
+
+    def test_killed_service(self) -> None:
+        with socket_folder() as folder:
+            path = f"{folder}/blocklist.sock"
+            with example("blocklist", path, "spam@example.net", folder=folder) as service:
+                with Gateway(policies={"blocklist": path}) as gateway, gateway.connect() as client:
+                    client.start("EHLO client.example.net", "MAIL FROM:<a@example.net>", "RSET")
+                    service.send_signal(signal.SIGKILL)
+                    service.wait(PATIENCE)
+                    gateway.wait_for("policy.service", state="unavailable")
+                    self.assertEqual(client.say("MAIL FROM:<a@example.net>")[:3], "451")
+                    self.assertTrue(os.path.exists(path))  # the dead socket, which the next one replaces
+                    with example("blocklist", path, "spam@example.net", folder=folder):
+                        gateway.wait_for("policy.service", 2, state="ready")
+                        self.assertEqual(client.say("MAIL FROM:<a@example.net>")[:3], "250")
+
+    def test_replaced_service(self) -> None:
+        """SIGTERM drains: what is asked while no process listens waits for the successor."""
+        with socket_folder() as folder:
+            path = f"{folder}/all.sock"
+            with example("accept_all", path, folder=folder) as first, Gateway(policies={"all": path}) as gateway:
+                gateway.wait_for("policy.service", state="ready")
+                command = ["smtp-source", "-s", "10", "-m", "1000", "-l", "1000", "-f", "a@example.org", "-t", "b@example.com"]
+                load = subprocess.Popen([*command, f"127.0.0.1:{gateway.port}"])
+                gateway.wait_for("delivery", 50)
+                first.terminate()
+                wait_until(lambda: not os.path.exists(path), "the removal of the socket")
+                with example("accept_all", path, folder=folder):
+                    self.assertEqual(load.wait(300), 0)
+                    self.assertEqual(first.wait(PATIENCE), 0)
+                    gateway.wait_for("delivery", 1000, code=250)
+                    self.assertGreaterEqual(len(gateway.events("policy.service", state="ready")), 2)
+                    self.assertEqual(gateway.events("policy.failure"), [])
+
+    def test_live_socket_is_not_taken(self) -> None:
+        with socket_folder() as folder, example("accept_all", f"{folder}/all.sock", folder=folder):
+            second = subprocess.run([str(EXAMPLES / "accept_all"), f"{folder}/all.sock"], capture_output=True, timeout=PATIENCE)
+            self.assertEqual(second.returncode, 1)
+            self.assertIn(b"another service", second.stderr)
+            (folder / "file").write_text("kept")
+            second = subprocess.run([str(EXAMPLES / "accept_all"), f"{folder}/file"], capture_output=True, timeout=PATIENCE)
+            self.assertEqual((second.returncode, (folder / "file").read_text()), (1, "kept"))
+
+    def lines(self, path: pathlib.Path, pattern: str, count: int) -> List[str]:
+        return wait_until(lambda: len(found := re.findall(pattern, path.read_text(), re.M)) >= count and found, f"{count} {pattern}")
+
+    def test_event_tail(self) -> None:
+        with Gateway() as gateway:
+            output = gateway.folder / "tail"
+            with open(output, "wb") as file:
+                tail = subprocess.Popen([str(EXAMPLES / "event_tail"), str(gateway.events_socket), "ehlo", "policy.*"], stdout=file)
+            try:
+                with gateway.connect() as client:
+                    client.start()
+                    client.send(b"EHLO one\r\n")
+                    self.assertEqual(client.reply()[:3], "250")
+                data = self.lines(output, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z ehlo [0-9A-Z]{20} (.*)$", 1)
+                self.assertEqual(json.loads(data[0])["name"], "one")
+                # It goes on after a restart of the gateway, and knows that it may have missed something.
+                gateway.stop()
+                gateway.start()
+                with gateway.connect() as client:
+                    client.start("EHLO two")
+                self.lines(output, r"^GAP epoch 0 lost$", 1)
+                self.assertEqual(json.loads(self.lines(output, r" ehlo [0-9A-Z]{20} (.*)$", 2)[1])["name"], "two")
+                self.assertEqual(re.findall(" disconnect ", output.read_text()), [])
+            finally:
+                tail.terminate()
+                tail.wait(PATIENCE)
+
+    def test_event_tail_refused(self) -> None:
+        with Gateway() as gateway:
+            result = subprocess.run(
+                [str(EXAMPLES / "event_tail"), str(gateway.events_socket), "rcptt"], capture_output=True, timeout=PATIENCE
+            )
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(b"rcptt", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
