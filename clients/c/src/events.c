@@ -315,9 +315,12 @@ const struct gatepost_error *gatepost_events_error(const struct gatepost_events 
 	return &events->error;
 }
 
+/* Of an event. A gap has none, whatever fields a later gateway may give it. */
 static const json_t *data_of(const struct gatepost_events *events)
 {
-	return events->current ? json_object_get(events->current->item.message, "data") : NULL;
+	if (!events->current || events->current->item.is_gap)
+		return NULL;
+	return json_object_get(events->current->item.message, "data");
 }
 
 const char *gatepost_events_text(const struct gatepost_events *events, const char *name)
