@@ -336,17 +336,17 @@ class Breaking(unittest.TestCase):
         return result.stderr
 
     def test_services_that_do_not_bear_it(self) -> None:
-        with service_of_lines(lambda listener: None) as path:  # passes over what it cannot read, and never answers
+        with silent_service() as path:
             self.assertIn("a line that is no JSON ends the connection", self.faulty(path, "garbage"))
             self.assertIn("a message of an unknown type is to be ignored", self.faulty(path, "unknown-type"))
-        with service_of_lines(socket.socket.close) as path:  # serves only one connection
+        with silent_service(once=True) as path:
             result = drive(path, "-t", "2", "--break", "close")
             self.assertEqual(result.returncode, 69, result.stdout)
 
 
 @contextlib.contextmanager
-def service_of_lines(on_line: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A service that registers and then does the same at each line, whatever it holds."""
+def silent_service(once: bool = False) -> Iterator[str]:
+    """A service that registers, and then reads whatever comes and answers nothing; `once`: to one connection only."""
     with socket_folder() as folder, socket.socket(socket.AF_UNIX) as listener:
         path = f"{folder}/p.sock"
         listener.bind(path)
@@ -356,12 +356,12 @@ def service_of_lines(on_line: Callable[[socket.socket], None]) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 while True:
                     sock, _ = listener.accept()
+                    if once:  # before the register, so that no second connection waits in the backlog
+                        listener.close()
                     with sock:
-                        lines = sock.makefile("rb")
-                        next(lines)
+                        next(lines := sock.makefile("rb"))
                         sock.sendall(wire.encode(REGISTER))
-                        for _ in lines:
-                            on_line(listener)
+                        lines.read()
 
         threading.Thread(target=serve, daemon=True).start()
         yield path
