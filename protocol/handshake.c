@@ -100,12 +100,18 @@ static bool check_strings(const json_t *value, const char *field, struct handsha
 	return true;
 }
 
-static bool is_fact(const char *word)
+/* NULL: a request of this hook can have the fact; else why not. */
+static const char *fact_problem(const char *word, enum hook hook, unsigned facts)
 {
-	for (size_t i = 0; hook_fact(i); i++)
-		if (!strcmp(hook_fact(i), word))
-			return true;
-	return false;
+	enum hook_fact fact;
+
+	if (!hook_fact_from_word(word, &fact))
+		return "which is not known";
+	if (!(hook_facts(hook) & 1u << fact))
+		return "which is never there at this hook";
+	if (!(facts & 1u << fact))
+		return "which no listener that asks this service can tell";
+	return NULL;
 }
 
 /* Whether a list of words with spaces between them has this one. */
@@ -139,12 +145,13 @@ static bool add_missing(struct handshake_register *reg, const char *fact,
 	return true;
 }
 
-static bool read_hook(const char *name, const json_t *options, struct handshake_register *reg,
-		      struct handshake_error *error)
+static bool read_hook(const char *name, const json_t *options, unsigned facts,
+		      struct handshake_register *reg, struct handshake_error *error)
 {
 	const json_t *need = json_object_get(options, "need"),
 		     *want = json_object_get(options, "want");
 	char shown[STRICT_JSON_SHOWN_MAX];
+	const char *problem;
 	enum hook hook;
 	json_t *fact;
 	size_t i;
@@ -160,14 +167,14 @@ static bool read_hook(const char *name, const json_t *options, struct handshake_
 		return false;
 	json_array_foreach(need, i, fact)
 	{
-		if (!is_fact(json_string_value(fact)))
-			return fail(error, "need_unavailable",
-				    "hook %s needs %s, which is not known", name,
-				    strict_json_show(fact, shown));
+		problem = fact_problem(json_string_value(fact), hook, facts);
+		if (problem)
+			return fail(error, "need_unavailable", "hook %s needs %s, %s", name,
+				    strict_json_show(fact, shown), problem);
 	}
 	json_array_foreach(want, i, fact)
 	{
-		if (!is_fact(json_string_value(fact)) &&
+		if (fact_problem(json_string_value(fact), hook, facts) &&
 		    !add_missing(reg, json_string_value(fact), error))
 			return false;
 	}
@@ -175,7 +182,7 @@ static bool read_hook(const char *name, const json_t *options, struct handshake_
 	return true;
 }
 
-static bool read_hooks(const json_t *message, struct handshake_register *reg,
+static bool read_hooks(const json_t *message, unsigned facts, struct handshake_register *reg,
 		       struct handshake_error *error)
 {
 	json_t *hooks = json_object_get(message, "hooks"), *options;
@@ -187,7 +194,7 @@ static bool read_hooks(const json_t *message, struct handshake_register *reg,
 		return fail(error, "bad_message", "\"hooks\" is empty: name at least one");
 	json_object_foreach(hooks, name, options)
 	{
-		if (!read_hook(name, options, reg, error))
+		if (!read_hook(name, options, facts, reg, error))
 			return false;
 	}
 	return true;
@@ -243,8 +250,8 @@ static bool read_window(const json_t *message, struct handshake_register *reg,
 	return true;
 }
 
-bool handshake_read_register(const char *line, size_t len, struct handshake_register *reg,
-			     struct handshake_error *error)
+bool handshake_read_register(const char *line, size_t len, unsigned facts,
+			     struct handshake_register *reg, struct handshake_error *error)
 {
 	json_t *message = read_first(line, len, "register", error);
 	bool ok;
@@ -252,7 +259,7 @@ bool handshake_read_register(const char *line, size_t len, struct handshake_regi
 	*reg = (struct handshake_register){0};
 	if (!message)
 		return false;
-	ok = read_hooks(message, reg, error) &&
+	ok = read_hooks(message, facts, reg, error) &&
 	     read_name(message, "service", reg->service, sizeof reg->service, error) &&
 	     read_name(message, "software", reg->software, sizeof reg->software, error) &&
 	     read_body(message, reg, error) && read_window(message, reg, error);
@@ -329,4 +336,22 @@ bool handshake_read_subscribe(const char *line, size_t len, struct handshake_sub
 	     read_events(message, subscribe, error) && read_from(message, subscribe, error);
 	json_decref(message);
 	return ok;
+}
+
+static const char *const grant_words[] = {[HANDSHAKE_GRANT_BYPASS] = "bypass"};
+
+const char *handshake_grant_word(enum handshake_grant grant)
+{
+	return grant_words[grant];
+}
+
+bool handshake_grant_from_word(const char *word, enum handshake_grant *grant)
+{
+	for (unsigned i = 0; i < HANDSHAKE_GRANT_MAX; i++) {
+		if (!strcmp(grant_words[i], word)) {
+			*grant = (enum handshake_grant)i;
+			return true;
+		}
+	}
+	return false;
 }

@@ -44,15 +44,29 @@ struct handshake_register {
 	unsigned window; /* 1 .. PROTOCOL_WINDOW_MAX (a larger one is lowered) */
 };
 
-/* Reads a register line. False: `error` says what is wrong, to be sent with handshake_error()
- * before closing. */
-bool handshake_read_register(const char *line, size_t len, struct handshake_register *reg,
-			     struct handshake_error *error);
-/* `hooks` are those that will be asked; deadline_ms the longest wait of each; spool the directory
- * that paths are relative to (NULL: path is not among the modes). */
+/* Reads a register line. `facts` (1u << HOOK_FACT_x) are those that this gateway can tell this
+ * service. False: `error` says what is wrong, to be sent with handshake_error() before closing. */
+bool handshake_read_register(const char *line, size_t len, unsigned facts,
+			     struct handshake_register *reg, struct handshake_error *error);
+
+/* What the operator grants a service. */
+enum handshake_grant { HANDSHAKE_GRANT_BYPASS, HANDSHAKE_GRANT_MAX };
+
+struct handshake_ready {
+	const char *policy;
+	unsigned hooks;	   /* those that will be asked, 1u << HOOK_x */
+	long deadline_ms;  /* the longest wait for a reply */
+	long extend_ms;	   /* how much longer it is at most with progress; 0: not at all */
+	bool shadow;	   /* its verdicts are only reported */
+	unsigned grants;   /* 1u << HANDSHAKE_GRANT_x */
+	const char *spool; /* the directory that paths are relative to; NULL: path is not used */
+};
+
+/* "bypass" */
+const char *handshake_grant_word(enum handshake_grant grant);
+bool handshake_grant_from_word(const char *word, enum handshake_grant *grant);
 void handshake_policy_ready(struct json_out *out, const struct handshake_register *reg,
-			    const char *policy, unsigned hooks, long deadline_ms,
-			    const char *spool);
+			    const struct handshake_ready *ready);
 
 /* {"type":"error",...} for either channel; id 0: about no request. */
 void handshake_error(struct json_out *out, bool fatal, uint64_t id, const char *code,

@@ -36,8 +36,8 @@ void handshake_policy_hello(struct json_out *out, const struct handshake_gateway
 	for (unsigned i = 0; i < HOOK_MAX; i++)
 		put_text(out, i ? "," : "", hook_word((enum hook)i));
 	json_out_raw(out, "],\"context\":[");
-	for (size_t i = 0; hook_fact(i); i++)
-		put_text(out, i ? "," : "", hook_fact(i));
+	for (unsigned i = 0; i < HOOK_FACT_MAX; i++)
+		put_text(out, i ? "," : "", hook_fact_word((enum hook_fact)i));
 	json_out_raw(out, "],\"body\":[");
 	for (unsigned i = 0; i < HOOK_BODY_MAX; i++)
 		put_text(out, i ? "," : "", hook_body_mode_word((enum hook_body_mode)i));
@@ -86,11 +86,11 @@ static void put_words(struct json_out *out, const char *words)
 }
 
 void handshake_policy_ready(struct json_out *out, const struct handshake_register *reg,
-			    const char *policy, unsigned hooks, long deadline_ms, const char *spool)
+			    const struct handshake_ready *ready)
 {
 	put_integer(out, "{\"type\":\"ready\",\"version\":", PROTOCOL_VERSION);
-	put_text(out, ",\"policy\":", policy);
-	put_ready_hooks(out, hooks, deadline_ms);
+	put_text(out, ",\"policy\":", ready->policy);
+	put_ready_hooks(out, ready->hooks, ready->deadline_ms);
 	json_out_raw(out, ",\"missing\":");
 	put_words(out, reg->missing);
 	put_integer(out, ",\"window\":", reg->window);
@@ -98,8 +98,8 @@ void handshake_policy_ready(struct json_out *out, const struct handshake_registe
 	for (size_t i = 0; i < reg->body_len; i++)
 		put_text(out, i ? "," : "", hook_body_mode_word(reg->body[i]));
 	json_out_raw(out, "],\"spool\":");
-	if (spool)
-		json_out_text(out, spool);
+	if (ready->spool)
+		json_out_text(out, ready->spool);
 	else
 		json_out_raw(out, "null");
 	json_out_raw(out, "}\n");

@@ -95,6 +95,7 @@ struct hook_context {
 	const struct hook_helo *helo;
 	const struct hook_tls *tls;
 	const struct hook_auth *auth; /* who has logged in */
+	const char *labels; /* of services before: words with a space between; NULL: none */
 	const struct hook_mailbox *mail;
 	const struct hook_mailbox *recipients; /* encoded at data and message only */
 	size_t recipients_len;
@@ -105,6 +106,7 @@ enum hook_body_mode {
 	HOOK_BODY_HEADERS,
 	HOOK_BODY_INLINE,
 	HOOK_BODY_PATH,
+	HOOK_BODY_FD,
 	HOOK_BODY_MAX
 };
 
@@ -142,8 +144,29 @@ bool hook_from_word(const char *word, enum hook *hook);
 const char *hook_body_mode_word(enum hook_body_mode mode);
 bool hook_body_mode_from_word(const char *word, enum hook_body_mode *mode);
 
-/* The names of the facts of a context, from 0 on; NULL after the last. */
-const char *hook_fact(size_t i);
+/* What a service can need or want to be told. */
+enum hook_fact {
+	HOOK_FACT_CLIENT,
+	HOOK_FACT_CLIENT_NAME,
+	HOOK_FACT_CLIENT_PROXY,
+	HOOK_FACT_LISTENER,
+	HOOK_FACT_HELO,
+	HOOK_FACT_TLS,
+	HOOK_FACT_TLS_PEER,
+	HOOK_FACT_AUTH,
+	HOOK_FACT_MAIL,
+	HOOK_FACT_RECIPIENTS,
+	HOOK_FACT_LABELS,
+	HOOK_FACT_MAX
+};
+
+#define HOOK_FACTS_ALL ((1u << HOOK_FACT_MAX) - 1)
+
+/* "client.name" */
+const char *hook_fact_word(enum hook_fact fact);
+bool hook_fact_from_word(const char *word, enum hook_fact *fact);
+/* The facts that a request of this hook can ever have, 1u << HOOK_FACT_x. */
+unsigned hook_facts(enum hook hook);
 
 enum disconnect_reason {
 #define DISCONNECT(name, word, meaning) DISCONNECT_##name,

@@ -127,6 +127,7 @@ static void put_body(struct json_out *out, const struct hook_message *message,
 		assert(message->path);
 		put_text(out, ",\"path\":", message->path);
 		break;
+	case HOOK_BODY_FD: /* goes beside the line, not in it */
 	case HOOK_BODY_NONE:
 	case HOOK_BODY_MAX:
 		break;

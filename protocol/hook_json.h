@@ -11,7 +11,8 @@ struct hook_asking {
 	const char *key;  /* idempotency key */
 	unsigned attempt; /* from 1 */
 	long deadline_ms;
-	enum hook_body_mode body; /* message: how the content goes along */
+	enum hook_body_mode body;		     /* message: how the content goes along */
+	const char *keep_session, *keep_transaction; /* JSON objects; NULL: nothing is kept */
 };
 
 /* Appends one request line with its LF. With HOOK_BODY_PATH request->message->path must be set,

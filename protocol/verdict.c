@@ -26,15 +26,21 @@ static const struct {
 	const char *word;
 	int low, high; /* the codes that fit */
 } kinds[] = {
-	[VERDICT_ACCEPT] = {"accept", 200, 299},
-	[VERDICT_TEMPFAIL] = {"tempfail", 400, 499},
-	[VERDICT_REJECT] = {"reject", 500, 599},
+	[VERDICT_ACCEPT] = {"accept", 200, 299},	 [VERDICT_BYPASS] = {"bypass", 200, 299},
+	[VERDICT_QUARANTINE] = {"quarantine", 200, 299}, [VERDICT_DISCARD] = {"discard", 200, 299},
+	[VERDICT_TEMPFAIL] = {"tempfail", 400, 499},	 [VERDICT_REJECT] = {"reject", 500, 599},
 	[VERDICT_DISCONNECT] = {"disconnect", 400, 599},
 };
 
 void verdict_fini(struct verdict *v)
 {
 	free(v->text);
+	free(v->labels);
+	free(v->keep_session);
+	free(v->keep_transaction);
+	for (size_t i = 0; i < v->edits_len; i++)
+		edit_fini(&v->edits[i]);
+	free(v->edits);
 	*v = (struct verdict){.kind = VERDICT_ACCEPT};
 }
 
@@ -74,6 +80,9 @@ static struct reply_default default_reply(const struct verdict *v, enum hook hoo
 	case VERDICT_DISCONNECT:
 		return disconnect_default(v);
 	case VERDICT_ACCEPT:
+	case VERDICT_BYPASS:
+	case VERDICT_QUARANTINE:
+	case VERDICT_DISCARD:
 	case VERDICT_MAX:
 		break;
 	}

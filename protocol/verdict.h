@@ -6,18 +6,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "edit.h"
 #include "hook.h"
 
-/* In order of severity: all but accept end the chain of services. */
+/* In order of severity: a later service can raise the verdict of the chain, and never lower it.
+ * From discard on they end the chain. */
 enum verdict_kind {
 	VERDICT_ACCEPT,
+	VERDICT_BYPASS,	    /* accept, and the services after this one are not asked */
+	VERDICT_QUARANTINE, /* accept, and the delivery holds the message */
+	VERDICT_DISCARD, /* the client is told 250, the message (at rcpt: the recipient) is dropped
+			  */
 	VERDICT_TEMPFAIL,
 	VERDICT_REJECT,
 	VERDICT_DISCONNECT,
 	VERDICT_MAX
 };
 
-#define VERDICT_LINES_MAX 10
+/* How long an answer stands for its service, which is not asked meanwhile. */
+enum verdict_until {
+	VERDICT_UNTIL_COMMAND, /* it is asked at the next hook */
+	VERDICT_UNTIL_TRANSACTION,
+	VERDICT_UNTIL_SESSION,
+};
+
+#define VERDICT_LABEL_MAX  64	/* octets of one */
+#define VERDICT_LABELS_MAX 16	/* labels of one verdict */
+#define VERDICT_KEEP_MAX   4096 /* octets of one kept object, written without white space */
+#define VERDICT_EDITS_MAX  100	/* of one verdict */
+#define VERDICT_LINES_MAX  10
 #define VERDICT_LINE_MAX                                                                           \
 	480 /* with code, status and CRLF below the 512 octets of RFC 5321 4.5.3.1.5 */
 #define VERDICT_REASON_MAX 64
@@ -30,6 +47,13 @@ struct verdict {
 	char *text;			 /* lines joined by LF, owned; NULL: the default */
 	char reason[VERDICT_REASON_MAX +
 		    1]; /* for events, never shown to the client; "" when none */
+	enum verdict_until until;
+	char *labels; /* owned: words with a space between them; NULL: none */
+	/* Owned: JSON objects that come back to the same service in later requests. NULL: what was
+	 * kept before stays; "": it is forgotten. */
+	char *keep_session, *keep_transaction;
+	struct edit *edits; /* owned, with all that is in them */
+	size_t edits_len;
 };
 
 /* Frees what the verdict owns and makes it a plain accept. */

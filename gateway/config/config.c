@@ -160,9 +160,12 @@ static void resolve_failures(struct config_policy *policy)
 	enum verdict_kind *const classes[] = {&policy->on_unavailable, &policy->on_overload,
 					      &policy->on_timeout, &policy->on_lost};
 
+	static const enum verdict_kind kinds[] = {VERDICT_ACCEPT, VERDICT_TEMPFAIL, VERDICT_REJECT,
+						  VERDICT_DISCONNECT};
+
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		if (*classes[i] == VERDICT_MAX)
-			*classes[i] = policy->on_failure;
+		*classes[i] = kinds[*classes[i] == 4 ? policy->on_failure : *classes[i]];
+	policy->on_failure = kinds[policy->on_failure];
 }
 
 static struct config *read_values(struct config_source *source, const struct raw_config *raw)

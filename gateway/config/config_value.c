@@ -34,7 +34,7 @@ _Static_assert(sizeof(enum config_tls) == sizeof(unsigned) &&
 	       "an enum is as large as an unsigned");
 _Static_assert(CONFIG_TLS_IMPLICIT == 2 && TLS_CLIENT_CERTIFICATES_REQUIRE == 2 &&
 		       CONFIG_PROTOCOL_LMTP == 1 && CONFIG_BARE_NEWLINE_ACCEPT == 1 &&
-		       CONFIG_TLS_1_3 == 1 && VERDICT_DISCONNECT == 3 && LOG_DEBUG_LEVEL == 3,
+		       CONFIG_TLS_1_3 == 1 && VERDICT_ACCEPT == 0 && LOG_DEBUG_LEVEL == 3,
 	       "the words of config_settings.h are in the order of the enums");
 
 static bool consists_of(const char *text, const char *characters, size_t max)

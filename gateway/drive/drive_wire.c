@@ -198,7 +198,7 @@ static int read_register(struct drive_wire *wire)
 	case DRIVE_LINE:
 		break;
 	}
-	if (handshake_read_register(line, len, &wire->reg, &error))
+	if (handshake_read_register(line, len, HOOK_FACTS_ALL, &wire->reg, &error))
 		return DRIVE_GO_ON;
 	handshake_error(&out, true, 0, error.code, error.message);
 	send_out(wire, &out);
@@ -234,8 +234,13 @@ int drive_wire_open(struct drive_wire *wire)
 						   strerror(errno));
 		spool = wire->spool.path;
 	}
-	handshake_policy_ready(&out, &wire->reg, "drive", wire->reg.hooks,
-			       (long)(wire->timeout * 1000), spool);
+	handshake_policy_ready(&out, &wire->reg,
+			       &(struct handshake_ready){
+				       .policy = "drive",
+				       .hooks = wire->reg.hooks,
+				       .deadline_ms = (long)(wire->timeout * 1000),
+				       .spool = spool,
+			       });
 	send_out(wire, &out);
 	return DRIVE_GO_ON;
 }

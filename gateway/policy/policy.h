@@ -13,8 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "protocol/event.h"
+#include "protocol/failure.h"
 #include "protocol/handshake.h"
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
@@ -25,10 +27,17 @@ struct policy_service_settings {
 	const char *name;
 	const char *const *sockets;
 	size_t sockets_len;
-	unsigned hooks; /* 1u << HOOK_x; ~0u: whatever it registers */
-	double timeout; /* seconds */
-	/* What a failed question means, by its class. */
-	enum verdict_kind on_unavailable, on_overload, on_timeout, on_lost;
+	unsigned hooks;	    /* 1u << HOOK_x; ~0u: whatever it registers */
+	double timeout;	    /* seconds */
+	double timeout_max; /* the same with all that progress adds; not above timeout: none */
+	/* What a failed question means, by hook and class. */
+	enum verdict_kind actions[HOOK_MAX][FAILURE_CHOICES];
+	bool shadow;	 /* asked, never waited for, its verdicts only reported */
+	bool required;	 /* see policy_is_ready() */
+	unsigned grants; /* 1u << HANDSHAKE_GRANT_x */
+	unsigned facts;	 /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
+	bool uid_set;	 /* the process that listens must have this uid, else it is refused */
+	uid_t uid;
 };
 
 /* Kept by the caller, unchanged, as long as the policy. */
@@ -53,6 +62,23 @@ struct policy *policy_new(struct ev_loop *loop, const struct policy_settings *se
 /* Open questions must be cancelled. */
 void policy_free(struct policy **p);
 
+/* What the services of a chain have said that outlives the question: their standing answers
+ * (until), what they keep, their labels. One a session. */
+struct policy_memory;
+
+/* `chain` as in struct policy_ask. */
+struct policy_memory *policy_memory_new(const size_t *chain, size_t chain_len);
+/* The transaction is over: what was said for it is forgotten. */
+void policy_memory_end_transaction(struct policy_memory *memory);
+/* STARTTLS: what the client said in clear counts no more (RFC 3207 section 4.2). Answers that stand
+ * are forgotten, but for those given at connect; what services keep is theirs, and stays. */
+void policy_memory_secure(struct policy_memory *memory);
+/* XCLIENT: the session is another client's. Everything is forgotten. */
+void policy_memory_clear(struct policy_memory *memory);
+/* Words with a space between them; NULL when there are none. Valid until the next answer. */
+const char *policy_memory_labels(const struct policy_memory *memory);
+void policy_memory_free(struct policy_memory **memory);
+
 struct policy_ask {
 	const size_t *chain; /* places in settings.services, in order; as unchanged as request */
 	size_t chain_len;
@@ -60,6 +86,15 @@ struct policy_ask {
 	/* Makes request->message->path; false when the disk does not allow it. Called at most once,
 	 * only at the message hook, only when a service wants the path. */
 	bool (*make_path)(void *arg);
+	/* The same content as a read-only descriptor of its own, at its start, which the caller of
+	 * this function closes; -1 when the disk does not allow it. */
+	int (*open_body)(void *arg);
+	/* Makes the verdict's edits in the message and the envelope, all or none, and brings
+	 * `request` up to date with them. NULL, or why they cannot be made, for the service's
+	 * author (printable ASCII, in `problem`). */
+	const char *(*edit)(void *arg, const struct verdict *verdict, char *problem, size_t size);
+	struct policy_memory *memory;
+	double budget; /* seconds that the whole chain may take, then it is a tempfail; 0: any */
 	/* Once, from the loop, never inside policy_ask(). `by` is the service that decided, NULL
 	 * when all accepted without code or text of their own; the verdict is the callee's to copy
 	 * (freed after). */

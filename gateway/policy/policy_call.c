@@ -94,18 +94,15 @@ const char *policy_end_word(enum policy_end end)
 
 /* An operator may choose to do without a service that does not answer. A service that answers
  * nonsense, or was never shown the message, might have refused it: there is no choice then. */
-static enum verdict_kind chosen_action(enum policy_end end,
-				       const struct policy_service_settings *service)
+static enum verdict_kind
+chosen_action(enum policy_end end, const struct policy_service_settings *service, enum hook hook)
 {
 	switch (end) {
 	case POLICY_UNAVAILABLE:
-		return service->on_unavailable;
 	case POLICY_OVERLOAD:
-		return service->on_overload;
 	case POLICY_TIMEOUT:
-		return service->on_timeout;
 	case POLICY_LOST:
-		return service->on_lost;
+		return service->actions[hook][end - POLICY_UNAVAILABLE];
 	default:
 		return VERDICT_TEMPFAIL;
 	}
@@ -114,7 +111,7 @@ static enum verdict_kind chosen_action(enum policy_end end,
 static enum verdict_kind action_of(enum policy_end end,
 				   const struct policy_service_settings *service, enum hook hook)
 {
-	enum verdict_kind action = chosen_action(end, service);
+	enum verdict_kind action = chosen_action(end, service, hook);
 
 	/* To do without the one who knows the passwords is to let anybody in. */
 	return hook == HOOK_AUTH && action == VERDICT_ACCEPT ? VERDICT_TEMPFAIL : action;

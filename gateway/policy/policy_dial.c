@@ -164,14 +164,18 @@ static void take_register(struct policy_dial *dial)
 	size_t len;
 	const char *line = line_link_line(dial->link, &len);
 
-	if (!handshake_read_register(line, len, &reg, &error)) {
+	if (!handshake_read_register(line, len, dial->service->facts, &reg, &error)) {
 		policy_dial_break(dial, error.code, error.message);
 		return;
 	}
-	handshake_policy_ready(&dial->out, &reg, dial->service->name,
-			       reg.hooks & dial->service->hooks,
-			       (long)(dial->service->timeout * 1000),
-			       takes_paths(&reg) ? dial->settings->spool_dir : NULL);
+	handshake_policy_ready(
+		&dial->out, &reg,
+		&(struct handshake_ready){
+			.policy = dial->service->name,
+			.hooks = reg.hooks & dial->service->hooks,
+			.deadline_ms = (long)(dial->service->timeout * 1000),
+			.spool = takes_paths(&reg) ? dial->settings->spool_dir : NULL,
+		});
 	policy_dial_send(dial);
 	dial->heard = ev_now(dial->loop);
 	dial->pinged = false;

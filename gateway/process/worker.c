@@ -182,11 +182,16 @@ static void set_up_policy(struct worker *w)
 			.sockets_len = config->policies[i].sockets.len,
 			.hooks = config->policies[i].hooks,
 			.timeout = config->policies[i].timeout,
-			.on_unavailable = config->policies[i].on_unavailable,
-			.on_overload = config->policies[i].on_overload,
-			.on_timeout = config->policies[i].on_timeout,
-			.on_lost = config->policies[i].on_lost,
+			.facts = HOOK_FACTS_ALL,
 		};
+		for (enum hook hook = 0; hook < HOOK_MAX; hook++) {
+			enum verdict_kind *actions = w->services[i].actions[hook];
+
+			actions[FAILURE_UNAVAILABLE] = config->policies[i].on_unavailable;
+			actions[FAILURE_OVERLOAD] = config->policies[i].on_overload;
+			actions[FAILURE_TIMEOUT] = config->policies[i].on_timeout;
+			actions[FAILURE_LOST] = config->policies[i].on_lost;
+		}
 	}
 	w->policy_settings = (struct policy_settings){
 		.services = w->services,

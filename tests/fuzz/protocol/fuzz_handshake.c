@@ -46,7 +46,7 @@ static void try_register(struct json_out *out, const char *line, size_t size)
 	struct handshake_register reg;
 	struct handshake_error error;
 
-	if (!handshake_read_register(line, size, &reg, &error)) {
+	if (!handshake_read_register(line, size, HOOK_FACTS_ALL, &reg, &error)) {
 		check_error(out, &error);
 		return;
 	}
@@ -56,7 +56,11 @@ static void try_register(struct json_out *out, const char *line, size_t size)
 	check_printable(reg.service, sizeof reg.service);
 	check_printable(reg.software, sizeof reg.software);
 	check_printable(reg.missing, sizeof reg.missing);
-	handshake_policy_ready(out, &reg, reg.service, reg.hooks, 3000, "/spool");
+	handshake_policy_ready(out, &reg,
+			       &(struct handshake_ready){.policy = reg.service,
+							 .hooks = reg.hooks,
+							 .deadline_ms = 3000,
+							 .spool = "/spool"});
 	check_line(out);
 }
 

@@ -86,10 +86,10 @@ static void test_action_of_each_class(void **state)
 		[POLICY_STORAGE] = VERDICT_TEMPFAIL,
 	};
 	const struct policy_service_settings service = {
-		.on_unavailable = VERDICT_ACCEPT,
-		.on_overload = VERDICT_REJECT,
-		.on_timeout = VERDICT_DISCONNECT,
-		.on_lost = VERDICT_TEMPFAIL,
+		.actions[HOOK_RCPT] = {[FAILURE_UNAVAILABLE] = VERDICT_ACCEPT,
+				       [FAILURE_OVERLOAD] = VERDICT_REJECT,
+				       [FAILURE_TIMEOUT] = VERDICT_DISCONNECT,
+				       [FAILURE_LOST] = VERDICT_TEMPFAIL},
 	};
 	const struct hook_request request = {.hook = HOOK_RCPT, .session = "S"};
 
@@ -110,8 +110,8 @@ static void test_classes_differ(void **state)
 	struct world *world = *state;
 	struct asked asked;
 
-	world->services[0].on_timeout = VERDICT_ACCEPT;
-	world->services[0].on_lost = VERDICT_REJECT;
+	world->services[0].actions[HOOK_RCPT][FAILURE_TIMEOUT] = VERDICT_ACCEPT;
+	world->services[0].actions[HOOK_RCPT][FAILURE_LOST] = VERDICT_REJECT;
 	world->services[0].timeout = 0.1;
 	start_one(world);
 	ask_held(world, &asked);

@@ -41,7 +41,10 @@ void world_on_failure(struct world *world, size_t service, enum verdict_kind act
 {
 	struct policy_service_settings *to = &world->services[service];
 
-	to->on_unavailable = to->on_overload = to->on_timeout = to->on_lost = action;
+	to->facts = HOOK_FACTS_ALL;
+	for (enum hook hook = 0; hook < HOOK_MAX; hook++)
+		for (unsigned i = 0; i < FAILURE_CHOICES; i++)
+			to->actions[hook][i] = action;
 }
 
 int world_set_up(void **state)

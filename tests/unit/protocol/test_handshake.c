@@ -19,7 +19,7 @@ static struct handshake_register read_register(const char *line)
 	struct handshake_register reg;
 	struct handshake_error error;
 
-	if (!handshake_read_register(line, strlen(line), &reg, &error))
+	if (!handshake_read_register(line, strlen(line), HOOK_FACTS_ALL, &reg, &error))
 		fail_msg("%s: %s", line, error.message);
 	return reg;
 }
@@ -52,11 +52,18 @@ static void test_ready(void **state)
 	struct json_out out = {0};
 
 	(void)state;
-	handshake_policy_ready(&out, &reg, "greylist", reg.hooks, 3000, NULL);
+	handshake_policy_ready(&out, &reg,
+			       &(struct handshake_ready){.policy = "greylist",
+							 .hooks = reg.hooks,
+							 .deadline_ms = 3000});
 	examples_assert_equal(&out, "valid/ready-greylist.json");
 	reg = read_register_example("valid/register-scanner.json");
 	snprintf(reg.missing, sizeof reg.missing, "client.name");
-	handshake_policy_ready(&out, &reg, "scanner", reg.hooks, 30000, "/var/spool/gatepost");
+	handshake_policy_ready(&out, &reg,
+			       &(struct handshake_ready){.policy = "scanner",
+							 .hooks = reg.hooks,
+							 .deadline_ms = 30000,
+							 .spool = "/var/spool/gatepost"});
 	examples_assert_equal(&out, "valid/ready-scanner.json");
 	json_out_fini(&out);
 }
@@ -172,7 +179,8 @@ static void test_register_refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		if (handshake_read_register(rows[i][0], strlen(rows[i][0]), &reg, &error))
+		if (handshake_read_register(rows[i][0], strlen(rows[i][0]), HOOK_FACTS_ALL, &reg,
+					    &error))
 			fail_msg("%s is accepted", rows[i][0]);
 		if (strcmp(error.code, rows[i][1]) != 0 || !strstr(error.message, rows[i][2]))
 			fail_msg("%s: %s: %s", rows[i][0], error.code, error.message);
@@ -221,7 +229,7 @@ static void valid_register(const char *name, const char *line, size_t len)
 	struct handshake_register reg;
 	struct handshake_error error;
 
-	if (!handshake_read_register(line, len, &reg, &error))
+	if (!handshake_read_register(line, len, HOOK_FACTS_ALL, &reg, &error))
 		fail_msg("%s: %s", name, error.message);
 	assert_true(reg.hooks && reg.body_len >= 1 && reg.body_len <= HOOK_BODY_MAX);
 	assert_in_range(reg.window, 1, PROTOCOL_WINDOW_MAX);
@@ -250,7 +258,7 @@ static void invalid_register(const char *name, const char *line, size_t len)
 	struct handshake_register reg;
 	struct handshake_error error = {0};
 
-	check_error(name, handshake_read_register(line, len, &reg, &error), &error);
+	check_error(name, handshake_read_register(line, len, HOOK_FACTS_ALL, &reg, &error), &error);
 }
 
 static void invalid_subscribe(const char *name, const char *line, size_t len)

@@ -47,9 +47,8 @@ static void test_words_of_the_wire(void **state)
 	assert_string_equal(hook_body_mode_word(HOOK_BODY_INLINE), "inline");
 	assert_string_equal(disconnect_reason_word(DISCONNECT_QUIT), "quit");
 	assert_string_equal(disconnect_reason_word(DISCONNECT_SHUTDOWN), "shutdown");
-	assert_string_equal(hook_fact(0), "client");
-	assert_string_equal(hook_fact(6), "recipients");
-	assert_null(hook_fact(7));
+	assert_string_equal(hook_fact_word(HOOK_FACT_CLIENT), "client");
+	assert_string_equal(hook_fact_word(HOOK_FACT_RECIPIENTS), "recipients");
 }
 
 int main(void)

@@ -51,7 +51,8 @@ static const struct hook_mailbox recipients[] = {
 static void check(const char *example, const struct hook_request *request, uint64_t id,
 		  const char *key, long deadline_ms, enum hook_body_mode body)
 {
-	struct hook_asking asking = {id, key, 1, deadline_ms, body};
+	struct hook_asking asking = {
+		.id = id, .key = key, .attempt = 1, .deadline_ms = deadline_ms, .body = body};
 	struct json_out out = {0};
 
 	hook_json_request(&out, request, &asking);
@@ -159,7 +160,8 @@ static void test_mail_and_rcpt(void **state)
 	r.context.recipients = recipients; /* known, and not sent */
 	r.context.recipients_len = 2;
 	check("valid/request-rcpt.json", &r, 6, KEY(TRANSACTION ".rcpt.1"), 2990, HOOK_BODY_NONE);
-	again = (struct hook_asking){6, KEY(TRANSACTION ".rcpt.1"), 2, 2990, HOOK_BODY_NONE};
+	again = (struct hook_asking){
+		.id = 6, .key = KEY(TRANSACTION ".rcpt.1"), .attempt = 2, .deadline_ms = 2990};
 	hook_json_request(&out, &r, &again);
 	examples_assert_equal(&out, "valid/request-rcpt-again.json");
 	json_out_fini(&out);
@@ -248,7 +250,7 @@ static void test_deadline_is_never_negative(void **state)
 {
 	struct hook_request r = {
 		.hook = HOOK_CONNECT, .session = "s", .context = {.listener_name = "l"}};
-	struct hook_asking asking = {1, "k", 1, -5, HOOK_BODY_NONE};
+	struct hook_asking asking = {.id = 1, .key = "k", .attempt = 1, .deadline_ms = -5};
 	struct json_out out = {0};
 
 	(void)state;
