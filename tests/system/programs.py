@@ -71,18 +71,28 @@ def nodemailer() -> pathlib.Path:
     return _fetched(f"nodemailer-{NODEMAILER}", fetch) / "node_modules"
 
 
-def exim() -> pathlib.Path:
-    """Exim's program. Debian's package cannot be installed beside Postfix, so it is only unpacked."""
+def _unpacked(package: str) -> pathlib.Path:
+    """The folder into which a Debian package was unpacked and not installed."""
 
     def fetch(folder: pathlib.Path) -> None:
-        if run("apt-get", "download", "exim4-daemon-light", cwd=folder, timeout=240).returncode:
+        if run("apt-get", "download", package, cwd=folder, timeout=240).returncode:
             must_run("apt-get", "update", timeout=240)
-            must_run("apt-get", "download", "exim4-daemon-light", cwd=folder, timeout=240)
-        package = next(folder.glob("*.deb"))
-        must_run("dpkg-deb", "-x", str(package), str(folder))
-        package.unlink()
+            must_run("apt-get", "download", package, cwd=folder, timeout=240)
+        archive = next(folder.glob("*.deb"))
+        must_run("dpkg-deb", "-x", str(archive), str(folder))
+        archive.unlink()
 
-    return _fetched("exim", fetch) / "usr" / "sbin" / "exim4"
+    return _fetched(package, fetch)
+
+
+def exim() -> pathlib.Path:
+    """Exim's program. Debian's package cannot be installed beside Postfix."""
+    return _unpacked("exim4-daemon-light") / "usr" / "sbin" / "exim4"
+
+
+def opendkim() -> pathlib.Path:
+    """OpenDKIM's program. Debian's package would start a server."""
+    return _unpacked("opendkim") / "usr" / "sbin" / "opendkim"
 
 
 def processes_below(pid: int) -> List[int]:
