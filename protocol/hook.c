@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const char *const hook_words[] = {
-#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status) [HOOK_##name] = word,
+#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status, verdicts)               \
+	[HOOK_##name] = word,
 #include "hooks.def"
 #undef HOOK
 };

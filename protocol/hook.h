@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum hook {
-#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status) HOOK_##name,
+#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status, verdicts) HOOK_##name,
 #include "hooks.def"
 #undef HOOK
 	HOOK_MAX

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handshake.h"
 #include "utf8.h"
 
 /* The replies when a verdict names none. */
@@ -15,9 +16,10 @@ struct reply_default {
 
 static const struct {
 	struct reply_default reject, tempfail;
-} hook_defaults[] = {
-#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status)                         \
-	[HOOK_##name] = {{reject, reject_status}, {tempfail, tempfail_status}},
+	const char *verdicts; /* that it allows: words with a space between them */
+} hooks[] = {
+#define HOOK(name, word, reject, reject_status, tempfail, tempfail_status, verdicts)               \
+	[HOOK_##name] = {{reject, reject_status}, {tempfail, tempfail_status}, verdicts},
 #include "hooks.def"
 #undef HOOK
 };
@@ -74,9 +76,9 @@ static struct reply_default default_reply(const struct verdict *v, enum hook hoo
 	assert(hook < HOOK_MAX);
 	switch (v->kind) {
 	case VERDICT_TEMPFAIL:
-		return hook_defaults[hook].tempfail;
+		return hooks[hook].tempfail;
 	case VERDICT_REJECT:
-		return hook_defaults[hook].reject;
+		return hooks[hook].reject;
 	case VERDICT_DISCONNECT:
 		return disconnect_default(v);
 	case VERDICT_ACCEPT:
@@ -206,6 +208,48 @@ const char *verdict_problem(const struct verdict *v, char *problem, size_t size)
 	if (!is_reason(v->reason)) {
 		snprintf(problem, size, "reason must be 1 to %d characters of a-z 0-9 _ . -",
 			 VERDICT_REASON_MAX);
+		return problem;
+	}
+	return NULL;
+}
+
+static bool is_in_transaction(enum hook hook)
+{
+	return hook >= HOOK_MAIL && hook <= HOOK_MESSAGE;
+}
+
+static bool allows_edit(enum hook hook, enum edit_kind kind)
+{
+	return hook == HOOK_MESSAGE || (hook == HOOK_MAIL && kind == EDIT_SET_SENDER) ||
+	       (hook == HOOK_DATA && kind == EDIT_DROP_RECIPIENT);
+}
+
+const char *verdict_hook_problem(const struct verdict *v, enum hook hook, unsigned grants,
+				 char *problem, size_t size)
+{
+	assert(v->kind < VERDICT_MAX && hook < HOOK_MAX);
+	/* No word of a verdict is a part of another. */
+	if (!strstr(hooks[hook].verdicts, kinds[v->kind].word)) {
+		snprintf(problem, size, "the verdict %s is not allowed at %s: use one of: %s",
+			 kinds[v->kind].word, hook_word(hook), hooks[hook].verdicts);
+		return problem;
+	}
+	if (v->kind == VERDICT_BYPASS && !(grants & 1u << HANDSHAKE_GRANT_BYPASS)) {
+		snprintf(problem, size, "bypass is not granted to this policy");
+		return problem;
+	}
+	if (!is_in_transaction(hook) &&
+	    (v->until == VERDICT_UNTIL_TRANSACTION || v->keep_transaction)) {
+		snprintf(problem, size, "%s is not allowed at %s: it is in no transaction",
+			 v->keep_transaction ? "keep.transaction" : "until \"transaction\"",
+			 hook_word(hook));
+		return problem;
+	}
+	for (size_t i = 0; i < v->edits_len; i++) {
+		if (allows_edit(hook, v->edits[i].kind))
+			continue;
+		snprintf(problem, size, "the edit %s is not allowed at %s",
+			 edit_word(v->edits[i].kind), hook_word(hook));
 		return problem;
 	}
 	return NULL;

@@ -35,6 +35,7 @@ enum verdict_until {
 #define VERDICT_KEEP_MAX   4096 /* octets of one kept object, written without white space */
 #define VERDICT_EDITS_MAX  100	/* of one verdict */
 #define VERDICT_LINES_MAX  10
+#define VERDICT_EXTEND_MAX 3600000 /* milliseconds of one progress */
 #define VERDICT_LINE_MAX                                                                           \
 	480 /* with code, status and CRLF below the 512 octets of RFC 5321 4.5.3.1.5 */
 #define VERDICT_REASON_MAX 64
@@ -71,7 +72,12 @@ const char *verdict_status(const struct verdict *v, enum hook hook);
  * fits the code, 1-10 lines of 1-480 printable ASCII octets); else the rule that is broken, in
  * words for the service's author, in `problem` (printable ASCII). */
 const char *verdict_problem(const struct verdict *v, char *problem, size_t size);
-/* The same for one line of text before it is joined with others: 1-480 octets of printable ASCII.
+/* NULL when the hook allows the verdict, its until, keep and edits, and the operator has granted
+ * what they need (1u << HANDSHAKE_GRANT_x); else what is wrong, as above. */
+const char *verdict_hook_problem(const struct verdict *v, enum hook hook, unsigned grants,
+				 char *problem, size_t size);
+/* The same as verdict_problem() for one line of text before it is joined with others: 1-480 octets
+ * of printable ASCII.
  */
 const char *verdict_line_problem(const char *line, size_t len, char *problem, size_t size);
 

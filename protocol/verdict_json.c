@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "grow.h"
+#include "handshake.h"
 #include "strict_json.h"
 
 __attribute__((format(printf, 3, 4))) static enum verdict_json
@@ -14,6 +15,7 @@ fail(struct verdict_json_error *error, enum verdict_json result, const char *for
 {
 	static const char *const codes[] = {
 		[VERDICT_JSON_INVALID] = "bad_reply",
+		[VERDICT_JSON_BAD_PROGRESS] = "bad_message",
 		[VERDICT_JSON_UNKNOWN] = "unknown_type",
 		[VERDICT_JSON_BROKEN] = "bad_message",
 	};
@@ -44,7 +46,8 @@ static enum verdict_json read_kind(const json_t *reply, struct verdict *v,
 	if (json_is_string(value) && verdict_from_word(json_string_value(value), &v->kind))
 		return VERDICT_JSON_REPLY;
 	return fail(error, VERDICT_JSON_INVALID,
-		    "unknown verdict %s: use accept, tempfail, reject or disconnect",
+		    "unknown verdict %s: use accept, bypass, quarantine, discard, tempfail, "
+		    "reject or disconnect",
 		    strict_json_show(value, shown));
 }
 
@@ -160,66 +163,119 @@ static enum verdict_json read_verdict(const json_t *reply, struct verdict *v,
 	return result;
 }
 
-/* Messages of a service without fields. */
+/* A reply or a progress: which request it is about. */
+static bool read_id(const json_t *object, uint64_t *id, struct verdict_json_error *error)
+{
+	const json_t *number = json_object_get(object, "id");
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (json_is_integer(number) && json_integer_value(number) >= 0) {
+		*id = (uint64_t)json_integer_value(number);
+		return true;
+	}
+	fail(error, VERDICT_JSON_BROKEN, "\"id\" must be an integer of at least 0, not %s",
+	     strict_json_show(number, shown));
+	return false;
+}
+
+static enum verdict_json read_reply(const json_t *object, struct verdict_message *message,
+				    struct verdict_json_error *error)
+{
+	if (!read_id(object, &message->id, error))
+		return VERDICT_JSON_BROKEN;
+	return read_verdict(object, &message->verdict, error);
+}
+
+static enum verdict_json read_progress(const json_t *object, struct verdict_message *message,
+				       struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(object, "extend_ms");
+	json_int_t extend_ms = json_integer_value(value);
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (!read_id(object, &message->id, error))
+		return VERDICT_JSON_BROKEN;
+	if (!json_is_integer(value) || extend_ms < 1 || extend_ms > VERDICT_EXTEND_MAX)
+		return fail(error, VERDICT_JSON_BAD_PROGRESS,
+			    "\"extend_ms\" must be an integer of 1 to %d, not %s",
+			    VERDICT_EXTEND_MAX, strict_json_show(value, shown));
+	message->extend_ms = (long)extend_ms;
+	return VERDICT_JSON_PROGRESS;
+}
+
+static enum verdict_json read_window(const json_t *object, struct verdict_message *message,
+				     struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(object, "n");
+	json_int_t n = json_integer_value(value);
+	char shown[STRICT_JSON_SHOWN_MAX];
+
+	if (!json_is_integer(value) || n < 0)
+		return fail(error, VERDICT_JSON_BROKEN,
+			    "\"n\" must be an integer of at least 0, not %s",
+			    strict_json_show(value, shown));
+	message->window = n < PROTOCOL_WINDOW_MAX ? (unsigned)n : PROTOCOL_WINDOW_MAX;
+	return VERDICT_JSON_WINDOW;
+}
+
+/* Messages other than a reply: those with fields have a reader. */
 static const struct {
 	const char *type;
 	enum verdict_json result;
+	enum verdict_json (*read)(const json_t *object, struct verdict_message *message,
+				  struct verdict_json_error *error);
 } signals[] = {
-	{"ping", VERDICT_JSON_PING},
-	{"pong", VERDICT_JSON_PONG},
-	{"drain", VERDICT_JSON_DRAIN},
+	{"ping", VERDICT_JSON_PING, NULL},
+	{"pong", VERDICT_JSON_PONG, NULL},
+	{"drain", VERDICT_JSON_DRAIN, NULL},
+	{"progress", VERDICT_JSON_PROGRESS, read_progress},
+	{"window", VERDICT_JSON_WINDOW, read_window},
 };
 
-/* A type other than "reply". */
-static enum verdict_json read_signal(const json_t *message, struct verdict_json_error *error)
+static enum verdict_json read_signal(const json_t *object, struct verdict_message *message,
+				     struct verdict_json_error *error)
 {
-	const json_t *type = json_object_get(message, "type");
+	const json_t *type = json_object_get(object, "type");
 	char shown[STRICT_JSON_SHOWN_MAX], problem[sizeof error->message];
 
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		if (strcmp(json_string_value(type), signals[i].type) != 0)
 			continue;
-		if (!strict_json_is_understood(message, problem, sizeof problem))
+		if (!strict_json_is_understood(object, problem, sizeof problem))
 			return fail(error, VERDICT_JSON_BROKEN, "%s", problem);
-		return signals[i].result;
+		return signals[i].read ? signals[i].read(object, message, error)
+				       : signals[i].result;
 	}
 	return fail(error, VERDICT_JSON_UNKNOWN, "message type %s is not known here",
 		    strict_json_show(type, shown));
 }
 
-static enum verdict_json read_message(const json_t *message, uint64_t *id, struct verdict *v,
+static enum verdict_json read_message(const json_t *object, struct verdict_message *message,
 				      struct verdict_json_error *error)
 {
-	const json_t *type = json_object_get(message, "type");
-	const json_t *number = json_object_get(message, "id");
+	const json_t *type = json_object_get(object, "type");
 	char shown[STRICT_JSON_SHOWN_MAX];
 
 	if (!json_is_string(type))
 		return fail(error, VERDICT_JSON_BROKEN, "\"type\" must be a string, not %s",
 			    strict_json_show(type, shown));
 	if (strcmp(json_string_value(type), "reply") != 0)
-		return read_signal(message, error);
-	if (!json_is_integer(number) || json_integer_value(number) < 0)
-		return fail(error, VERDICT_JSON_BROKEN,
-			    "\"id\" must be an integer of at least 0, not %s",
-			    strict_json_show(number, shown));
-	*id = (uint64_t)json_integer_value(number);
-	return read_verdict(message, v, error);
+		return read_signal(object, message, error);
+	return read_reply(object, message, error);
 }
 
-enum verdict_json verdict_json_decode(const char *line, size_t len, uint64_t *id,
-				      struct verdict *verdict, struct verdict_json_error *error)
+enum verdict_json verdict_json_decode(const char *line, size_t len, struct verdict_message *message,
+				      struct verdict_json_error *error)
 {
 	enum verdict_json result;
-	json_t *message;
+	json_t *object;
 
-	*id = 0;
-	*verdict = (struct verdict){.kind = VERDICT_ACCEPT};
+	*message = (struct verdict_message){.verdict = {.kind = VERDICT_ACCEPT}};
 	*error = (struct verdict_json_error){.code = "bad_json"};
-	message = strict_json_parse(line, len, error->message, sizeof error->message);
-	if (!message)
+	object = strict_json_parse(line, len, error->message, sizeof error->message);
+	if (!object)
 		return VERDICT_JSON_BROKEN;
-	result = read_message(message, id, verdict, error);
-	json_decref(message);
+	result = read_message(object, message, error);
+	json_decref(object);
 	return result;
 }

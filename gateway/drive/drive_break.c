@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "drive_request.h"
-#include "protocol/verdict_json.h"
 
 static const char *const words[DRIVE_BREAK_MAX] = {
 	[DRIVE_BREAK_HALF_LINE] = "half-line",
@@ -72,17 +71,16 @@ static void misbehave(struct drive_wire *wire, enum drive_break mode, const stru
 static void say_line(enum drive_break mode, const char *line, size_t len)
 {
 	struct verdict_json_error error;
-	struct verdict verdict;
+	struct verdict_message message;
 	char shown[256], what[320];
-	uint64_t id;
 
 	text_escape(line, len, shown, sizeof shown);
-	if (verdict_json_decode(line, len, &id, &verdict, &error) == VERDICT_JSON_REPLY)
+	if (verdict_json_decode(line, len, &message, &error) == VERDICT_JSON_REPLY)
 		snprintf(what, sizeof what, "the service replied to %llu: %s",
-			 (unsigned long long)id, verdict_word(verdict.kind));
+			 (unsigned long long)message.id, verdict_word(message.verdict.kind));
 	else
 		snprintf(what, sizeof what, "the service sent: %s", shown);
-	verdict_fini(&verdict);
+	verdict_fini(&message.verdict);
 	say(mode, what);
 }
 
@@ -135,21 +133,20 @@ static int observe(struct drive_wire *wire, enum drive_break mode)
 
 static int ask_again(struct drive_wire *wire, const struct json_out *line)
 {
-	struct verdict verdict;
-	uint64_t id;
+	struct verdict_message reply;
 	int code = drive_wire_open(wire);
 
 	if (code != DRIVE_GO_ON)
 		return code;
 	drive_wire_send(wire, line->data, line->len);
-	code = drive_wire_reply(wire, &id, &verdict);
+	code = drive_wire_reply(wire, &reply);
 	if (code != DRIVE_GO_ON)
 		return code;
-	printf("new connection: the service answers: %s\n", verdict_word(verdict.kind));
-	verdict_fini(&verdict);
-	if (id != 1)
+	printf("new connection: the service answers: %s\n", verdict_word(reply.verdict.kind));
+	verdict_fini(&reply.verdict);
+	if (reply.id != 1)
 		return drive_wire_breach(wire, "unknown_id: a reply with id %llu instead of 1",
-					 (unsigned long long)id);
+					 (unsigned long long)reply.id);
 	return DRIVE_GO_ON;
 }
 

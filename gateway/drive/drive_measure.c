@@ -37,13 +37,14 @@ static int send_more(struct run *run)
 
 static int take_one(struct run *run)
 {
-	struct verdict verdict;
+	struct verdict_message reply;
 	uint64_t id;
-	int code = drive_wire_reply(run->wire, &id, &verdict);
+	int code = drive_wire_reply(run->wire, &reply);
 
 	if (code != DRIVE_GO_ON)
 		return code;
-	verdict_fini(&verdict);
+	id = reply.id;
+	verdict_fini(&reply.verdict);
 	if (id < 1 || id > run->asked || run->sent[id - 1] <= 0)
 		return drive_wire_breach(
 			run->wire, "unknown_id: a reply with id %llu, and no such request is open",

@@ -98,23 +98,22 @@ static void judge(struct drive_play *play, const struct drive_open *open, const 
 
 static int take_reply(struct drive_play *play)
 {
-	struct verdict verdict;
-	uint64_t id;
+	struct verdict_message reply;
 	size_t i = 0;
-	int code = drive_wire_reply(play->wire, &id, &verdict);
+	int code = drive_wire_reply(play->wire, &reply);
 
 	if (code != DRIVE_GO_ON)
 		return code;
-	while (i < play->open_len && play->open[i].id != id)
+	while (i < play->open_len && play->open[i].id != reply.id)
 		i++;
 	if (i == play->open_len) {
-		verdict_fini(&verdict);
+		verdict_fini(&reply.verdict);
 		return drive_wire_breach(
 			play->wire, "unknown_id: a reply with id %llu, and no such request is open",
-			(unsigned long long)id);
+			(unsigned long long)reply.id);
 	}
-	judge(play, &play->open[i], &verdict);
-	verdict_fini(&verdict);
+	judge(play, &play->open[i], &reply.verdict);
+	verdict_fini(&reply.verdict);
 	play->open[i] = play->open[--play->open_len];
 	play->replies++;
 	return DRIVE_GO_ON;

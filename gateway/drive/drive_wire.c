@@ -15,7 +15,6 @@
 
 #include "base/ident.h"
 #include "protocol/hook_json.h"
-#include "protocol/verdict_json.h"
 
 #define MESSAGE_MAX  26214400 /* octets, as announced in hello */
 #define REGISTER_MAX 5.0      /* seconds for register, as PROTOCOL.md has it */
@@ -272,7 +271,7 @@ static void send_pong(struct drive_wire *wire)
 	send_out(wire, &out);
 }
 
-int drive_wire_reply(struct drive_wire *wire, uint64_t *id, struct verdict *verdict)
+int drive_wire_reply(struct drive_wire *wire, struct verdict_message *reply)
 {
 	struct verdict_json_error error;
 	enum verdict_json result;
@@ -284,16 +283,17 @@ int drive_wire_reply(struct drive_wire *wire, uint64_t *id, struct verdict *verd
 		input = drive_wire_read(wire, wire->timeout, &line, &len);
 		if (input != DRIVE_LINE)
 			return drive_wire_missing(wire, input);
-		result = verdict_json_decode(line, len, id, verdict, &error);
+		result = verdict_json_decode(line, len, reply, &error);
 		if (result == VERDICT_JSON_PING)
 			send_pong(wire);
 	} while (result == VERDICT_JSON_UNKNOWN || result == VERDICT_JSON_PING ||
-		 result == VERDICT_JSON_PONG || result == VERDICT_JSON_DRAIN);
+		 result == VERDICT_JSON_PONG || result == VERDICT_JSON_DRAIN ||
+		 result == VERDICT_JSON_PROGRESS || result == VERDICT_JSON_WINDOW);
 	if (result == VERDICT_JSON_REPLY)
 		return DRIVE_GO_ON;
 	if (result == VERDICT_JSON_INVALID)
 		return drive_wire_breach(wire, "%s: reply to request %llu: %s", error.code,
-					 (unsigned long long)*id, error.message);
+					 (unsigned long long)reply->id, error.message);
 	return drive_wire_breach(wire, "%s: %s", error.code, error.message);
 }
 

@@ -17,7 +17,7 @@
 #include "protocol/handshake.h"
 #include "protocol/json_out.h"
 #include "protocol/jsonl.h"
-#include "protocol/verdict.h"
+#include "protocol/verdict_json.h"
 
 #define DRIVE_GO_ON (-1)
 
@@ -53,9 +53,9 @@ bool drive_wire_send(struct drive_wire *wire, const char *data, size_t len);
 void drive_wire_shutdown(struct drive_wire *wire);
 /* The next line, valid until the next call, or why there is none. */
 enum drive_input drive_wire_read(struct drive_wire *wire, double timeout, char **line, size_t *len);
-/* Waits for the next reply. The verdict is the caller's to free with verdict_fini(). Lines of an
+/* Waits for the next reply. Its verdict is the caller's to free with verdict_fini(). Lines of an
  * unknown type are passed over, as the gateway does. */
-int drive_wire_reply(struct drive_wire *wire, uint64_t *id, struct verdict *verdict);
+int drive_wire_reply(struct drive_wire *wire, struct verdict_message *reply);
 /* Why there was no reply to what is still open: EX_PROTOCOL. */
 int drive_wire_missing(const struct drive_wire *wire, enum drive_input input);
 /* The hook itself when the service has registered it; for HOOK_MAX the first that is asked and has

@@ -83,24 +83,26 @@ static void take_drain(struct policy_connection *connection)
 static void take_line(struct policy_connection *connection)
 {
 	struct policy_dial *dial = &connection->dial;
-	struct verdict verdict = {0};
+	struct verdict_message message;
 	struct verdict_json_error error;
-	uint64_t id = 0;
 	size_t len;
 	const char *line = line_link_line(dial->link, &len);
 
-	switch (verdict_json_decode(line, len, &id, &verdict, &error)) {
+	switch (verdict_json_decode(line, len, &message, &error)) {
 	case VERDICT_JSON_REPLY:
-		take_answer(connection, id, &verdict, NULL);
+		take_answer(connection, message.id, &message.verdict, NULL);
 		break;
 	case VERDICT_JSON_INVALID:
-		take_answer(connection, id, NULL, &error);
+		take_answer(connection, message.id, NULL, &error);
 		break;
 	case VERDICT_JSON_PING:
 		hook_json_pong(&dial->out);
 		policy_dial_send(dial);
 		return;
 	case VERDICT_JSON_PONG:
+	case VERDICT_JSON_PROGRESS:
+	case VERDICT_JSON_BAD_PROGRESS:
+	case VERDICT_JSON_WINDOW:
 		return;
 	case VERDICT_JSON_DRAIN:
 		take_drain(connection);
@@ -114,7 +116,7 @@ static void take_line(struct policy_connection *connection)
 		policy_dial_break(dial, error.code, error.message);
 		return;
 	}
-	verdict_fini(&verdict);
+	verdict_fini(&message.verdict);
 	connection->owner.on_change(connection->owner.arg);
 }
 

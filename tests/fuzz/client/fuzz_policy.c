@@ -68,18 +68,17 @@ static void check_out(const struct gatepost_policy *policy)
 	const char *data, *end;
 	size_t len = gatepost_policy_out(policy, &data);
 	struct verdict_json_error error;
-	struct verdict verdict = {0};
+	struct verdict_message message;
 	enum verdict_json kind;
 	bool first = true;
-	uint64_t id;
 
 	for (; len; len -= (size_t)(end + 1 - data), data = end + 1, first = false) {
 		end = memchr(data, '\n', len);
 		assert(end);
-		kind = verdict_json_decode(data, (size_t)(end - data), &id, &verdict, &error);
+		kind = verdict_json_decode(data, (size_t)(end - data), &message, &error);
 		assert(first || kind == VERDICT_JSON_REPLY || kind == VERDICT_JSON_PONG);
-		assert(kind != VERDICT_JSON_REPLY || verdict.kind != VERDICT_ACCEPT);
-		verdict_fini(&verdict);
+		assert(kind != VERDICT_JSON_REPLY || message.verdict.kind != VERDICT_ACCEPT);
+		verdict_fini(&message.verdict);
 	}
 }
 

@@ -32,7 +32,7 @@ static void check_verdict(const struct verdict *v)
 		int code = verdict_code(v, (enum hook)i);
 		const char *status = verdict_status(v, (enum hook)i);
 
-		if (v->kind == VERDICT_ACCEPT)
+		if (v->kind <= VERDICT_DISCARD)
 			assert(code == 0 || (code >= 200 && code <= 299));
 		else
 			assert(code >= 400 && code <= 599);
@@ -61,22 +61,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *line = malloc(size + 1), problem[256];
 	struct verdict_json_error error;
 	enum verdict_json result;
-	struct verdict v;
-	uint64_t id;
+	struct verdict_message m;
 
 	memcpy(line, data, size);
 	line[size] = '\0';
-	result = verdict_json_decode(line, size, &id, &v, &error);
+	result = verdict_json_decode(line, size, &m, &error);
 	if (result == VERDICT_JSON_REPLY) {
-		assert(id <= UINT64_C(9007199254740991));
-		assert(!verdict_problem(&v, problem, sizeof problem));
-		check_verdict(&v);
+		assert(m.id <= UINT64_C(9007199254740991));
+		assert(!verdict_problem(&m.verdict, problem, sizeof problem));
+		check_verdict(&m.verdict);
 	} else {
 		if (result >= VERDICT_JSON_INVALID)
 			check_error(&error);
-		assert(v.kind == VERDICT_ACCEPT && !v.text && !v.code && !v.status[0]);
+		assert(m.verdict.kind == VERDICT_ACCEPT && !m.verdict.text && !m.verdict.code &&
+		       !m.verdict.status[0]);
 	}
-	verdict_fini(&v);
+	verdict_fini(&m.verdict);
 	free(line);
 	return 0;
 }

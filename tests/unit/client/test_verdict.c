@@ -80,21 +80,20 @@ static void read_back(struct gatepost_policy *policy, const struct gatepost_verd
 						  [GATEPOST_REJECT] = VERDICT_REJECT,
 						  [GATEPOST_DISCONNECT] = VERDICT_DISCONNECT};
 	struct verdict_json_error error;
-	struct verdict verdict = {0};
+	struct verdict_message message;
 	const char *data;
 	size_t len = gatepost_policy_out(policy, &data);
-	uint64_t id = 0;
 
 	assert_true(len && data[len - 1] == '\n');
-	if (verdict_json_decode(data, len - 1, &id, &verdict, &error) != VERDICT_JSON_REPLY)
+	if (verdict_json_decode(data, len - 1, &message, &error) != VERDICT_JSON_REPLY)
 		fail_msg("%s: %.*s", error.message, (int)len, data);
-	assert_int_equal(id, 7);
-	assert_int_equal(verdict.kind, kinds[meant->decision]);
-	assert_int_equal(verdict.code, meant->code);
-	same(verdict.status, meant->status);
-	same(verdict.text, meant->text);
-	same(verdict.reason, meant->reason);
-	verdict_fini(&verdict);
+	assert_int_equal(message.id, 7);
+	assert_int_equal(message.verdict.kind, kinds[meant->decision]);
+	assert_int_equal(message.verdict.code, meant->code);
+	same(message.verdict.status, meant->status);
+	same(message.verdict.text, meant->text);
+	same(message.verdict.reason, meant->reason);
+	verdict_fini(&message.verdict);
 }
 
 static void test_table(void **state)

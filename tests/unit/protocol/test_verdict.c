@@ -178,7 +178,7 @@ static void test_words(void **state)
 		assert_int_equal(kind, i);
 	}
 	assert_false(verdict_from_word("Accept", &kind));
-	assert_false(verdict_from_word("discard", &kind));
+	assert_false(verdict_from_word("hold", &kind));
 	assert_false(verdict_from_word("", &kind));
 	assert_true(VERDICT_ACCEPT < VERDICT_TEMPFAIL && VERDICT_TEMPFAIL < VERDICT_REJECT &&
 		    VERDICT_REJECT < VERDICT_DISCONNECT);

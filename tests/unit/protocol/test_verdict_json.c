@@ -18,35 +18,34 @@ static void test_replies(void **state)
 	} rows[] = {
 		{REPLY(",\"verdict\":\"accept\""), {.kind = VERDICT_ACCEPT}},
 		{REPLY(",\"verdict\":\"tempfail\",\"code\":450"),
-		 {VERDICT_TEMPFAIL, 450, "", NULL, ""}},
+		 {.kind = VERDICT_TEMPFAIL, .code = 450}},
 		{REPLY(",\"verdict\":\"reject\",\"status\":\"5.1.1\",\"text\":\"No such user\""),
-		 {VERDICT_REJECT, 0, "5.1.1", (char[]){"No such user"}, ""}},
+		 {.kind = VERDICT_REJECT, .status = "5.1.1", .text = (char[]){"No such user"}}},
 		{REPLY(",\"verdict\":\"disconnect\",\"text\":[\"one\",\"two\"],\"reason\":\"x\""),
-		 {VERDICT_DISCONNECT, 0, "", (char[]){"one\ntwo"}, "x"}},
+		 {.kind = VERDICT_DISCONNECT, .text = (char[]){"one\ntwo"}, .reason = "x"}},
 		{REPLY(",\"verdict\":\"reject\",\"text\":[\"one\"],\"until\":\"command\",\"edits\":"
 		       "[]"),
-		 {VERDICT_REJECT, 0, "", (char[]){"one"}, ""}},
+		 {.kind = VERDICT_REJECT, .text = (char[]){"one"}}},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const struct verdict *expected = &rows[i].verdict;
 		struct verdict_json_error error;
-		struct verdict v;
-		uint64_t id;
+		struct verdict_message m;
 
-		if (verdict_json_decode(rows[i].line, strlen(rows[i].line), &id, &v, &error) !=
+		if (verdict_json_decode(rows[i].line, strlen(rows[i].line), &m, &error) !=
 		    VERDICT_JSON_REPLY)
 			fail_msg("%s: %s", rows[i].line, error.message);
-		assert_int_equal(id, 7);
-		assert_int_equal(v.kind, expected->kind);
-		assert_int_equal(v.code, expected->code);
-		assert_string_equal(v.status, expected->status);
-		assert_string_equal(v.reason, expected->reason);
-		assert_int_equal(!v.text, !expected->text);
-		if (v.text)
-			assert_string_equal(v.text, expected->text);
-		verdict_fini(&v);
+		assert_int_equal(m.id, 7);
+		assert_int_equal(m.verdict.kind, expected->kind);
+		assert_int_equal(m.verdict.code, expected->code);
+		assert_string_equal(m.verdict.status, expected->status);
+		assert_string_equal(m.verdict.reason, expected->reason);
+		assert_int_equal(!m.verdict.text, !expected->text);
+		if (m.verdict.text)
+			assert_string_equal(m.verdict.text, expected->text);
+		verdict_fini(&m.verdict);
 	}
 }
 
@@ -72,9 +71,10 @@ static const struct {
 	 "not the real number 7"},
 	{"{\"type\":\"reply\",\"id\":true}", VERDICT_JSON_BROKEN, "bad_message", "not true"},
 	{REPLY(""), VERDICT_JSON_INVALID, "bad_reply",
-	 "unknown verdict nothing: use accept, tempfail, reject or disconnect"},
-	{REPLY(",\"verdict\":\"discard\""), VERDICT_JSON_INVALID, "bad_reply",
-	 "unknown verdict \"discard\""},
+	 "unknown verdict nothing: use accept, bypass, quarantine, discard, tempfail, reject or "
+	 "disconnect"},
+	{REPLY(",\"verdict\":\"Discard\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "unknown verdict \"Discard\""},
 	{REPLY(",\"verdict\":true"), VERDICT_JSON_INVALID, "bad_reply", "unknown verdict true"},
 	{REPLY(",\"verdict\":\"reject\",\"code\":\"550\""), VERDICT_JSON_INVALID, "bad_reply",
 	 "code must be an integer of three digits such as 550, not \"550\""},
@@ -115,19 +115,18 @@ static void test_refusals(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
 		struct verdict_json_error error;
-		struct verdict v;
-		uint64_t id = 99;
-		enum verdict_json result = verdict_json_decode(
-			refusals[i].line, strlen(refusals[i].line), &id, &v, &error);
+		struct verdict_message m = {.id = 99};
+		enum verdict_json result =
+			verdict_json_decode(refusals[i].line, strlen(refusals[i].line), &m, &error);
 
 		if (result != refusals[i].result || strcmp(error.code, refusals[i].code) != 0 ||
 		    !strstr(error.message, refusals[i].message))
 			fail_msg("%s: %d %s: %s", refusals[i].line, (int)result, error.code,
 				 error.message);
-		assert_int_equal(id, result == VERDICT_JSON_INVALID ? 7 : 0);
+		assert_int_equal(m.id, result == VERDICT_JSON_INVALID ? 7 : 0);
 		/* Nothing that a careless caller could take for a decision, nothing to free. */
-		assert_null(v.text);
-		assert_int_equal(v.code, 0);
+		assert_null(m.verdict.text);
+		assert_int_equal(m.verdict.code, 0);
 	}
 }
 
@@ -150,11 +149,10 @@ static void test_signals(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct verdict_json_error error;
-		struct verdict v;
-		uint64_t id;
+		struct verdict_message m;
 
 		assert_int_equal(
-			verdict_json_decode(rows[i].line, strlen(rows[i].line), &id, &v, &error),
+			verdict_json_decode(rows[i].line, strlen(rows[i].line), &m, &error),
 			rows[i].result);
 	}
 }
@@ -162,23 +160,21 @@ static void test_signals(void **state)
 static void decode_valid(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
-	struct verdict v;
-	uint64_t id;
+	struct verdict_message m;
 	char problem[256];
 
-	if (verdict_json_decode(line, len, &id, &v, &error) != VERDICT_JSON_REPLY)
+	if (verdict_json_decode(line, len, &m, &error) != VERDICT_JSON_REPLY)
 		fail_msg("%s: %s", name, error.message);
-	assert_null(verdict_problem(&v, problem, sizeof problem));
-	verdict_fini(&v);
+	assert_null(verdict_problem(&m.verdict, problem, sizeof problem));
+	verdict_fini(&m.verdict);
 }
 
 static void decode_invalid(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
-	struct verdict v;
-	uint64_t id;
+	struct verdict_message m;
 
-	if (verdict_json_decode(line, len, &id, &v, &error) == VERDICT_JSON_REPLY)
+	if (verdict_json_decode(line, len, &m, &error) == VERDICT_JSON_REPLY)
 		fail_msg("%s is accepted", name);
 	assert_true(error.code[0] && error.message[0]);
 	for (const char *p = error.message; *p; p++)
@@ -188,10 +184,9 @@ static void decode_invalid(const char *name, const char *line, size_t len)
 static void decode_line(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
-	struct verdict v;
-	uint64_t id;
+	struct verdict_message m;
 
-	if (verdict_json_decode(line, len, &id, &v, &error) != VERDICT_JSON_BROKEN)
+	if (verdict_json_decode(line, len, &m, &error) != VERDICT_JSON_BROKEN)
 		fail_msg("%s is not refused", name);
 }
 
