@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define EDIT_NAME_MAX 64  /* octets of the name of a field */
+#define EDIT_LINE_MAX 998 /* of a line of it, without CRLF (RFC 5322 section 2.1.1) */
+
 enum edit_kind {
 	EDIT_ADD_HEADER,     /* name, value, bottom */
 	EDIT_REPLACE_HEADER, /* name, value, nth from 1; added at the end of the header when there

@@ -64,6 +64,8 @@ const char *event_word(enum event_kind kind)
 	return event_words[kind];
 }
 
+_Static_assert(EVENT_MAX <= 32, "an event is a bit of the mask of a subscription");
+
 /* "policy.*" names whatever begins with "policy."; "po*" and ".*" name nothing. */
 static bool matches(const char *pattern, const char *word)
 {

@@ -224,9 +224,10 @@ static bool read_body(const json_t *message, struct handshake_register *reg,
 	json_array_foreach(modes, i, item)
 	{
 		if (!hook_body_mode_from_word(json_string_value(item), &mode))
-			return fail(error, "body_unknown",
-				    "body mode %s is not known: use none, headers, inline, path",
-				    strict_json_show(item, shown));
+			return fail(
+				error, "body_unknown",
+				"body mode %s is not known: use none, headers, inline, path, fd",
+				strict_json_show(item, shown));
 		add_body_mode(reg, mode);
 	}
 	/* Large messages do not fit inline, and to ask without the content would be a lie. */

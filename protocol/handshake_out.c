@@ -1,8 +1,8 @@
 #include "handshake.h"
 
-#include <string.h>
-
+#include "edit.h"
 #include "jsonl.h"
+#include "verdict.h"
 
 static void put_integer(struct json_out *out, const char *before, uint64_t value)
 {
@@ -38,6 +38,9 @@ void handshake_policy_hello(struct json_out *out, const struct handshake_gateway
 	json_out_raw(out, "],\"context\":[");
 	for (unsigned i = 0; i < HOOK_FACT_MAX; i++)
 		put_text(out, i ? "," : "", hook_fact_word((enum hook_fact)i));
+	json_out_raw(out, "],\"edits\":[");
+	for (unsigned i = 0; i < EDIT_MAX; i++)
+		put_text(out, i ? "," : "", edit_word((enum edit_kind)i));
 	json_out_raw(out, "],\"body\":[");
 	for (unsigned i = 0; i < HOOK_BODY_MAX; i++)
 		put_text(out, i ? "," : "", hook_body_mode_word((enum hook_body_mode)i));
@@ -46,23 +49,26 @@ void handshake_policy_hello(struct json_out *out, const struct handshake_gateway
 	put_integer(out, ",\"headers\":", PROTOCOL_HEADERS_MAX);
 	put_integer(out, ",\"window\":", PROTOCOL_WINDOW_MAX);
 	put_integer(out, ",\"message\":", message_max);
+	put_integer(out, ",\"keep\":", VERDICT_KEEP_MAX);
 	put_integer(out, "},\"ping_ms\":", (uint64_t)ping_ms);
 	json_out_raw(out, "}\n");
 }
 
-static void put_ready_hooks(struct json_out *out, unsigned hooks, long deadline_ms)
+static void put_ready_hooks(struct json_out *out, const struct handshake_ready *ready)
 {
 	const char *separator = "";
 
 	json_out_raw(out, ",\"hooks\":{");
 	for (unsigned i = 0; i < HOOK_MAX; i++) {
-		if (!(hooks & 1u << i))
+		if (!(ready->hooks & 1u << i))
 			continue;
 		put_text(out, separator, hook_word((enum hook)i));
 		if (i == HOOK_DISCONNECT) { /* nobody waits for it */
 			json_out_raw(out, ":{}");
 		} else {
-			put_integer(out, ":{\"deadline_ms\":", (uint64_t)deadline_ms);
+			put_integer(out, ":{\"deadline_ms\":", (uint64_t)ready->deadline_ms);
+			if (ready->extend_ms > 0)
+				put_integer(out, ",\"extend_ms\":", (uint64_t)ready->extend_ms);
 			json_out_raw(out, "}");
 		}
 		separator = ",";
@@ -70,29 +76,15 @@ static void put_ready_hooks(struct json_out *out, unsigned hooks, long deadline_
 	json_out_raw(out, "}");
 }
 
-/* An array of the words between the spaces. */
-static void put_words(struct json_out *out, const char *words)
-{
-	size_t len;
-
-	json_out_raw(out, "[");
-	for (; *words; words += len + (words[len] == ' ')) {
-		len = strcspn(words, " ");
-		json_out_octets_value(out, (struct octets){words, len});
-		if (words[len])
-			json_out_raw(out, ",");
-	}
-	json_out_raw(out, "]");
-}
-
 void handshake_policy_ready(struct json_out *out, const struct handshake_register *reg,
 			    const struct handshake_ready *ready)
 {
 	put_integer(out, "{\"type\":\"ready\",\"version\":", PROTOCOL_VERSION);
 	put_text(out, ",\"policy\":", ready->policy);
-	put_ready_hooks(out, ready->hooks, ready->deadline_ms);
+	put_text(out, ",\"mode\":", ready->shadow ? "shadow" : "enforce");
+	put_ready_hooks(out, ready);
 	json_out_raw(out, ",\"missing\":");
-	put_words(out, reg->missing);
+	json_out_words(out, reg->missing);
 	put_integer(out, ",\"window\":", reg->window);
 	json_out_raw(out, ",\"body\":[");
 	for (size_t i = 0; i < reg->body_len; i++)
@@ -102,7 +94,11 @@ void handshake_policy_ready(struct json_out *out, const struct handshake_registe
 		json_out_text(out, ready->spool);
 	else
 		json_out_raw(out, "null");
-	json_out_raw(out, "}\n");
+	json_out_raw(out, ",\"grants\":[");
+	for (unsigned i = 0; i < HANDSHAKE_GRANT_MAX; i++)
+		if (ready->grants & 1u << i) /* there is only one: no comma */
+			json_out_text(out, handshake_grant_word((enum handshake_grant)i));
+	json_out_raw(out, "]}\n");
 }
 
 void handshake_error(struct json_out *out, bool fatal, uint64_t id, const char *code,

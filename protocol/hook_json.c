@@ -296,6 +296,30 @@ static void put_context(struct json_out *out, const struct hook_context *context
 	/* Not with every RCPT: n recipients would cost n^2 mailboxes. */
 	if (hook == HOOK_DATA || hook == HOOK_MESSAGE)
 		put_recipients(out, context);
+	if (context->labels && *context->labels) {
+		json_out_raw(out, ",\"labels\":");
+		json_out_words(out, context->labels);
+	}
+	json_out_raw(out, "}");
+}
+
+/* What the service itself has said before, as the codec has written it then. */
+static void put_keep(struct json_out *out, const struct hook_asking *asking)
+{
+	bool session = asking->keep_session && *asking->keep_session;
+	bool transaction = asking->keep_transaction && *asking->keep_transaction;
+
+	if (!session && !transaction)
+		return;
+	json_out_raw(out, ",\"keep\":{");
+	if (session) {
+		json_out_raw(out, "\"session\":");
+		json_out_raw(out, asking->keep_session);
+	}
+	if (transaction) {
+		json_out_raw(out, session ? ",\"transaction\":" : "\"transaction\":");
+		json_out_raw(out, asking->keep_transaction);
+	}
 	json_out_raw(out, "}");
 }
 
@@ -318,6 +342,7 @@ void hook_json_request(struct json_out *out, const struct hook_request *request,
 	}
 	put_args(out, request, asking->body);
 	put_context(out, &request->context, request->hook);
+	put_keep(out, asking);
 	json_out_raw(out, "}\n");
 }
 

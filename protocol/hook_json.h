@@ -12,7 +12,7 @@ struct hook_asking {
 	unsigned attempt; /* from 1 */
 	long deadline_ms;
 	enum hook_body_mode body;		     /* message: how the content goes along */
-	const char *keep_session, *keep_transaction; /* JSON objects; NULL: nothing is kept */
+	const char *keep_session, *keep_transaction; /* JSON; NULL or "": none */
 };
 
 /* Appends one request line with its LF. With HOOK_BODY_PATH request->message->path must be set,

@@ -140,6 +140,20 @@ void json_out_octets(struct json_out *o, const char *name, struct octets value)
 	json_out_base64(o, value.data, value.len);
 }
 
+void json_out_words(struct json_out *o, const char *words)
+{
+	size_t len;
+
+	json_out_raw(o, "[");
+	for (; *words; words += len + (words[len] == ' ')) {
+		len = strcspn(words, " ");
+		json_out_octets_value(o, (struct octets){words, len});
+		if (words[len])
+			json_out_raw(o, ",");
+	}
+	json_out_raw(o, "]");
+}
+
 static const char base64_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

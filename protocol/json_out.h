@@ -31,6 +31,8 @@ void json_out_octets(struct json_out *o, const char *name, struct octets value);
 /* The value alone in quotes, in the same way but with no _b64 beside it; returns 1 when it is
  * exact. */
 int json_out_octets_value(struct json_out *o, struct octets value);
+/* An array of the words, which have one space between them. */
+void json_out_words(struct json_out *o, const char *words);
 /* Base 64 in quotes (RFC 4648 section 4, with padding). */
 void json_out_base64(struct json_out *o, const char *data, size_t len);
 

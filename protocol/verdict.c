@@ -34,6 +34,14 @@ static const struct {
 	[VERDICT_DISCONNECT] = {"disconnect", 400, 599},
 };
 
+static const char *const until_words[] = {
+	[VERDICT_UNTIL_COMMAND] = "command",
+	[VERDICT_UNTIL_TRANSACTION] = "transaction",
+	[VERDICT_UNTIL_SESSION] = "session",
+};
+
+#define UNTIL_MAX (sizeof until_words / sizeof until_words[0])
+
 void verdict_fini(struct verdict *v)
 {
 	free(v->text);
@@ -57,6 +65,23 @@ bool verdict_from_word(const char *word, enum verdict_kind *kind)
 	for (unsigned i = 0; i < VERDICT_MAX; i++) {
 		if (!strcmp(kinds[i].word, word)) {
 			*kind = (enum verdict_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *verdict_until_word(enum verdict_until until)
+{
+	assert(until < UNTIL_MAX);
+	return until_words[until];
+}
+
+bool verdict_until_from_word(const char *word, enum verdict_until *until)
+{
+	for (unsigned i = 0; i < UNTIL_MAX; i++) {
+		if (!strcmp(until_words[i], word)) {
+			*until = (enum verdict_until)i;
 			return true;
 		}
 	}
@@ -126,12 +151,64 @@ static bool is_status(const char *status)
 	return p && !*p;
 }
 
+static bool is_word(const char *text, size_t len)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+	for (size_t i = 0; i < len; i++)
+		if (!memchr(allowed, text[i], sizeof allowed - 1))
+			return false;
+	return true;
+}
+
 static bool is_reason(const char *reason)
 {
-	size_t len = strlen(reason);
+	return strlen(reason) <= VERDICT_REASON_MAX && is_word(reason, strlen(reason));
+}
 
-	return len <= VERDICT_REASON_MAX &&
-	       strspn(reason, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
+const char *verdict_label_problem(const char *label, size_t len, char *problem, size_t size)
+{
+	if (len >= 1 && len <= VERDICT_LABEL_MAX && is_word(label, len))
+		return NULL;
+	snprintf(problem, size, "a label must be 1 to %d characters of a-z 0-9 _ . -",
+		 VERDICT_LABEL_MAX);
+	return problem;
+}
+
+static const char *labels_problem(const char *labels, char *problem, size_t size)
+{
+	unsigned n = 0;
+	size_t len;
+
+	do {
+		len = strcspn(labels, " ");
+		if (verdict_label_problem(labels, len, problem, size))
+			return problem;
+		n++;
+		labels += len;
+	} while (*labels++);
+	if (n <= VERDICT_LABELS_MAX)
+		return NULL;
+	snprintf(problem, size, "labels must be 1 to %d, not %u", VERDICT_LABELS_MAX, n);
+	return problem;
+}
+
+static const char *edits_problem(const struct verdict *v, char *problem, size_t size)
+{
+	if (v->edits_len > VERDICT_EDITS_MAX) {
+		snprintf(problem, size, "edits must be at most %d, not %zu", VERDICT_EDITS_MAX,
+			 v->edits_len);
+		return problem;
+	}
+	/* Of a message that is refused, nothing is left that could be changed. */
+	if (v->edits_len && v->kind > VERDICT_QUARANTINE) {
+		snprintf(problem, size, "edits do not fit the verdict %s", kinds[v->kind].word);
+		return problem;
+	}
+	for (size_t i = 0; i < v->edits_len; i++)
+		if (edit_problem(&v->edits[i], problem, size))
+			return problem;
+	return NULL;
 }
 
 const char *verdict_line_problem(const char *line, size_t len, char *problem, size_t size)
@@ -210,7 +287,15 @@ const char *verdict_problem(const struct verdict *v, char *problem, size_t size)
 			 VERDICT_REASON_MAX);
 		return problem;
 	}
-	return NULL;
+	if (v->until != VERDICT_UNTIL_COMMAND &&
+	    (v->kind == VERDICT_DISCARD || v->kind == VERDICT_DISCONNECT)) {
+		snprintf(problem, size, "until \"%s\" does not fit the verdict %s",
+			 verdict_until_word(v->until), kinds[v->kind].word);
+		return problem;
+	}
+	if (v->labels && labels_problem(v->labels, problem, size))
+		return problem;
+	return edits_problem(v, problem, size);
 }
 
 static bool is_in_transaction(enum hook hook)

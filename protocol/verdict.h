@@ -62,15 +62,18 @@ void verdict_fini(struct verdict *v);
 /* "tempfail" */
 const char *verdict_word(enum verdict_kind kind);
 bool verdict_from_word(const char *word, enum verdict_kind *kind);
+/* "transaction" */
+const char *verdict_until_word(enum verdict_until until);
+bool verdict_until_from_word(const char *word, enum verdict_until *until);
 /* The code and status of the reply to `hook`, defaults filled in: a lone code or status gives the
  * other its class (550 alone: 5.0.0 is never said, the default status is used when its class fits,
  * else "5.7.1" or "4.7.1"). Accept gives 0 and "" where nothing is set: the command's own 2yz or
  * 354 reply is used. The status is valid as long as the verdict. */
 int verdict_code(const struct verdict *v, enum hook hook);
 const char *verdict_status(const struct verdict *v, enum hook hook);
-/* NULL when code, status, text and reason keep the rules (class of the code fits the kind, status
- * fits the code, 1-10 lines of 1-480 printable ASCII octets); else the rule that is broken, in
- * words for the service's author, in `problem` (printable ASCII). */
+/* NULL when all but what is kept keeps the rules (class of the code fits the kind, status fits the
+ * code, 1-10 lines of 1-480 printable ASCII octets, until and edits fit the kind, ...); else the
+ * rule that is broken, in words for the service's author, in `problem` (printable ASCII). */
 const char *verdict_problem(const struct verdict *v, char *problem, size_t size);
 /* NULL when the hook allows the verdict, its until, keep and edits, and the operator has granted
  * what they need (1u << HANDSHAKE_GRANT_x); else what is wrong, as above. */
@@ -80,5 +83,7 @@ const char *verdict_hook_problem(const struct verdict *v, enum hook hook, unsign
  * of printable ASCII.
  */
 const char *verdict_line_problem(const char *line, size_t len, char *problem, size_t size);
+/* And for one label: 1-64 characters of a-z 0-9 _ . - */
+const char *verdict_label_problem(const char *label, size_t len, char *problem, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edit_json.h"
 #include "grow.h"
 #include "handshake.h"
 #include "strict_json.h"
@@ -120,42 +121,144 @@ static enum verdict_json read_text(const json_t *reply, struct verdict *v,
 	return result;
 }
 
-/* Fields that later versions give a meaning: doing less than they ask for is not acceptance. */
-static enum verdict_json read_later(const json_t *reply, struct verdict_json_error *error)
+static enum verdict_json read_status(const json_t *reply, struct verdict *v,
+				     struct verdict_json_error *error)
 {
-	const json_t *until = json_object_get(reply, "until");
-	const json_t *edits = json_object_get(reply, "edits");
-	char shown[STRICT_JSON_SHOWN_MAX];
+	return read_token(reply, "status", "an enhanced status code such as \"5.7.1\"", v->status,
+			  sizeof v->status, error);
+}
 
-	if (until && (!json_is_string(until) || strcmp(json_string_value(until), "command") != 0))
-		return fail(error, VERDICT_JSON_INVALID, "until %s is not known: use \"command\"",
-			    strict_json_show(until, shown));
-	if (edits && (!json_is_array(edits) || json_array_size(edits)))
-		return fail(error, VERDICT_JSON_INVALID, "no edits are known");
+static enum verdict_json read_reason(const json_t *reply, struct verdict *v,
+				     struct verdict_json_error *error)
+{
+	return read_token(reply, "reason", "1 to 64 characters of a-z 0-9 _ . -", v->reason,
+			  sizeof v->reason, error);
+}
+
+static enum verdict_json read_until(const json_t *reply, struct verdict *v,
+				    struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "until");
+
+	if (!value ||
+	    (json_is_string(value) && verdict_until_from_word(json_string_value(value), &v->until)))
+		return VERDICT_JSON_REPLY;
+	return fail_type(error, "until", "\"command\", \"transaction\" or \"session\"", value);
+}
+
+/* Adds a label behind a space. */
+static enum verdict_json append_label(const json_t *label, struct verdict *v,
+				      struct verdict_json_error *error)
+{
+	size_t len = json_string_length(label), old = v->labels ? strlen(v->labels) + 1 : 0;
+	char problem[sizeof error->message];
+
+	if (!json_is_string(label))
+		return fail_type(error, "a label", "a string", label);
+	if (verdict_label_problem(json_string_value(label), len, problem, sizeof problem))
+		return fail(error, VERDICT_JSON_INVALID, "%s", problem);
+	v->labels = grow_resize(v->labels, old + len + 1);
+	if (old)
+		v->labels[old - 1] = ' ';
+	memcpy(v->labels + old, json_string_value(label), len + 1);
 	return VERDICT_JSON_REPLY;
+}
+
+static enum verdict_json read_labels(const json_t *reply, struct verdict *v,
+				     struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "labels");
+	enum verdict_json result = VERDICT_JSON_REPLY;
+	size_t n = json_array_size(value);
+
+	if (!value)
+		return VERDICT_JSON_REPLY;
+	if (!json_is_array(value))
+		return fail_type(error, "labels", "an array of strings", value);
+	if (n < 1 || n > VERDICT_LABELS_MAX)
+		return fail(error, VERDICT_JSON_INVALID, "labels must be 1 to %d, not %zu",
+			    VERDICT_LABELS_MAX, n);
+	for (size_t i = 0; i < n && result == VERDICT_JSON_REPLY; i++)
+		result = append_label(json_array_get(value, i), v, error);
+	return result;
+}
+
+/* An object as the text that is kept; "" for null, which is to forget. */
+static enum verdict_json read_kept(const json_t *keep, const char *field, char **to,
+				   struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(keep, field);
+	char name[32], *text;
+	size_t len;
+
+	if (!value)
+		return VERDICT_JSON_REPLY;
+	snprintf(name, sizeof name, "keep.%s", field);
+	if (!json_is_object(value) && !json_is_null(value))
+		return fail_type(error, name, "an object or null", value);
+	text = json_is_null(value) ? NULL : json_dumps(value, JSON_COMPACT);
+	len = text ? strlen(text) : 0;
+	if (len <= VERDICT_KEEP_MAX) {
+		*to = grow_resize(NULL, len + 1);
+		memcpy(*to, text ? text : "", len + 1);
+	}
+	free(text);
+	if (*to)
+		return VERDICT_JSON_REPLY;
+	return fail(error, VERDICT_JSON_INVALID,
+		    "%s has %zu octets without white space: at most %d", name, len,
+		    VERDICT_KEEP_MAX);
+}
+
+static enum verdict_json read_keep(const json_t *reply, struct verdict *v,
+				   struct verdict_json_error *error)
+{
+	const json_t *value = json_object_get(reply, "keep");
+	enum verdict_json result;
+
+	if (value && !json_is_object(value))
+		return fail_type(error, "keep", "an object", value);
+	result = read_kept(value, "session", &v->keep_session, error);
+	if (result != VERDICT_JSON_REPLY)
+		return result;
+	return read_kept(value, "transaction", &v->keep_transaction, error);
+}
+
+static enum verdict_json read_edits(const json_t *reply, struct verdict *v,
+				    struct verdict_json_error *error)
+{
+	char problem[sizeof error->message];
+
+	if (!edit_json_read(json_object_get(reply, "edits"), v, problem, sizeof problem))
+		return VERDICT_JSON_REPLY;
+	return fail(error, VERDICT_JSON_INVALID, "%s", problem);
+}
+
+static enum verdict_json read_fields(const json_t *reply, struct verdict *v,
+				     struct verdict_json_error *error)
+{
+	static enum verdict_json (*const readers[])(const json_t *reply, struct verdict *v,
+						    struct verdict_json_error *error) = {
+		read_kind,  read_code,	 read_status, read_text,  read_reason,
+		read_until, read_labels, read_keep,   read_edits,
+	};
+	enum verdict_json result = VERDICT_JSON_REPLY;
+
+	for (size_t i = 0; i < sizeof readers / sizeof readers[0] && result == VERDICT_JSON_REPLY;
+	     i++)
+		result = readers[i](reply, v, error);
+	return result;
 }
 
 static enum verdict_json read_verdict(const json_t *reply, struct verdict *v,
 				      struct verdict_json_error *error)
 {
-	enum verdict_json result = VERDICT_JSON_REPLY;
 	char problem[sizeof error->message];
+	enum verdict_json result;
 
 	if (!strict_json_is_understood(reply, problem, sizeof problem))
 		return fail(error, VERDICT_JSON_INVALID, "%s", problem);
-	result = read_kind(reply, v, error);
-	if (result == VERDICT_JSON_REPLY)
-		result = read_code(reply, v, error);
-	if (result == VERDICT_JSON_REPLY)
-		result = read_token(reply, "status", "an enhanced status code such as \"5.7.1\"",
-				    v->status, sizeof v->status, error);
-	if (result == VERDICT_JSON_REPLY)
-		result = read_text(reply, v, error);
-	if (result == VERDICT_JSON_REPLY)
-		result = read_token(reply, "reason", "1 to 64 characters of a-z 0-9 _ . -",
-				    v->reason, sizeof v->reason, error);
-	if (result == VERDICT_JSON_REPLY)
-		result = read_later(reply, error);
+	result = read_fields(reply, v, error);
 	if (result == VERDICT_JSON_REPLY && verdict_problem(v, problem, sizeof problem))
 		result = fail(error, VERDICT_JSON_INVALID, "%s", problem);
 	if (result != VERDICT_JSON_REPLY)

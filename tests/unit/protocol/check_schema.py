@@ -28,6 +28,11 @@ BEYOND = {
     "line-real-huge": "a number that no double holds",
     "register-body-inline-alone": "inline must not be the last body mode",
     "register-body-inline-last": "inline must not be the last body mode",
+    "reply-edit-value-folded-999": "a line of a field has at most 998 octets",
+    "reply-edit-value-line-999": "the first line of a field has at most 998 octets, with its name",
+    "reply-edit-value-octets-999": "a line has at most 998 octets, not characters",
+    "reply-keep-session-4097": "at most 4096 octets are kept",
+    "reply-keep-transaction-4097": "at most 4096 octets are kept",
     "reply-id-real-whole": "6.0 is an integer to a schema, and none to the protocol",
     "event-seq-not-after-prev": "seq must be greater than prev",
     "gap-lost-wrong": "lost must be to - from + 1",
@@ -95,6 +100,7 @@ def check_words(protocol, validators):
     hooks = words(protocol / "hooks.def", "HOOK")
     events = words(protocol / "events.def", "EVENT")
     reasons = words(protocol / "disconnect.def", "DISCONNECT")
+    failures_known = words(protocol / "failures.def", "FAILURE")
     schema = {kind: validator.schema for kind, validator in validators.items()}
     check(hooks and events and reasons, "a .def file is empty")
     check(schema["request"]["properties"]["hook"]["enum"] == hooks, "request.json has other hooks than hooks.def")
@@ -105,6 +111,13 @@ def check_words(protocol, validators):
         "event.json does not tell the data of each event",
     )
     check(set(events) < set(schema["subscribe"]["properties"]["events"]["items"]["enum"]), "subscribe.json: events.def")
+    text = json.dumps(schema["event"])
+    check(text.count(json.dumps(failures_known)) == 2, "event.json has other failures than failures.def")
+    verdicts = schema["reply"]["properties"]["verdict"]["enum"]
+    check(text.count(json.dumps(verdicts)) == 2, "event.json has other verdicts than reply.json")
+    allowed = re.findall(r'^HOOK\(.*, "([a-z ]*)"\)$', (protocol / "hooks.def").read_text(), re.MULTILINE)
+    check(len(allowed) == len(hooks), "hooks.def: the verdicts of a hook cannot be read")
+    check({word for row in allowed for word in row.split()} == set(verdicts), "reply.json has other verdicts than hooks.def")
     for kind in ("request", "event"):
         text = json.dumps(schema[kind])
         check(json.dumps(reasons) in text, f"{kind}.json has other disconnect reasons than disconnect.def")

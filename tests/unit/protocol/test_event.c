@@ -10,9 +10,10 @@
 #define BIT(name) (UINT32_C(1) << EVENT_##name)
 #define ALL	  ((UINT32_C(1) << EVENT_MAX) - 1)
 #define POLICY                                                                                     \
-	(BIT(POLICY_DECISION) | BIT(POLICY_FAILURE) | BIT(POLICY_BAD_REPLY) |                      \
+	(BIT(POLICY_DECISION) | BIT(POLICY_FAILURE) | BIT(POLICY_SHADOW) | BIT(POLICY_BAD_REPLY) | \
 	 BIT(POLICY_BREAKER) | BIT(POLICY_SERVICE))
-#define GATEWAY (BIT(GATEWAY_START) | BIT(GATEWAY_READY) | BIT(GATEWAY_DRAIN))
+#define GATEWAY                                                                                    \
+	(BIT(GATEWAY_START) | BIT(GATEWAY_READY) | BIT(GATEWAY_UNREADY) | BIT(GATEWAY_DRAIN))
 
 static void test_patterns(void **state)
 {

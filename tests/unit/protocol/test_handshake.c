@@ -57,12 +57,20 @@ static void test_ready(void **state)
 							 .hooks = reg.hooks,
 							 .deadline_ms = 3000});
 	examples_assert_equal(&out, "valid/ready-greylist.json");
+	handshake_policy_ready(&out, &reg,
+			       &(struct handshake_ready){.policy = "greylist",
+							 .hooks = reg.hooks,
+							 .deadline_ms = 3000,
+							 .shadow = true});
+	examples_assert_equal(&out, "valid/ready-shadow.json");
 	reg = read_register_example("valid/register-scanner.json");
 	snprintf(reg.missing, sizeof reg.missing, "client.name");
 	handshake_policy_ready(&out, &reg,
 			       &(struct handshake_ready){.policy = "scanner",
 							 .hooks = reg.hooks,
 							 .deadline_ms = 30000,
+							 .extend_ms = 60000,
+							 .grants = 1u << HANDSHAKE_GRANT_BYPASS,
 							 .spool = "/var/spool/gatepost"});
 	examples_assert_equal(&out, "valid/ready-scanner.json");
 	json_out_fini(&out);
@@ -80,6 +88,9 @@ static void test_errors_and_subscriptions(void **state)
 	examples_assert_equal(&out, "valid/error-fatal.json");
 	handshake_error(&out, false, 6, "bad_reply", "status 4.7.1 does not match code 550");
 	examples_assert_equal(&out, "valid/error-reply.json");
+	handshake_error(&out, false, 9, "bad_message",
+			"\"extend_ms\" must be an integer of 1 to 3600000, not 0");
+	examples_assert_equal(&out, "valid/error-progress.json");
 	handshake_subscribe(&out, "siem", patterns, 3, false);
 	examples_assert_equal(&out, "valid/subscribe-now.json");
 	handshake_subscribe(&out, "tail", all, 1, true);
@@ -128,6 +139,43 @@ static void test_what_is_wanted_in_vain(void **state)
 	assert_string_equal(reg.missing, "geo a?b ? a");
 }
 
+/* What a listener cannot tell depends on how it is set up: no name look-up, no PROXY header. */
+static void test_facts_that_no_listener_tells(void **state)
+{
+	static const char need[] = "{\"type\":\"register\",\"version\":1,\"hooks\":{\"connect\":{"
+				   "\"need\":[\"client\",\"client.name\"]}}}",
+			  want[] = "{\"type\":\"register\",\"version\":1,\"hooks\":{\"connect\":{"
+				   "\"want\":[\"client.name\",\"client.proxy\",\"tls.peer\","
+				   "\"mail\"]},\"rcpt\":{\"want\":[\"client.name\",\"mail\"]}}}";
+	unsigned facts = HOOK_FACTS_ALL & ~(1u << HOOK_FACT_CLIENT_NAME);
+	struct handshake_register reg;
+	struct handshake_error error;
+
+	(void)state;
+	assert_true(handshake_read_register(need, strlen(need), HOOK_FACTS_ALL, &reg, &error));
+	assert_false(handshake_read_register(need, strlen(need), facts, &reg, &error));
+	assert_string_equal(error.code, "need_unavailable");
+	assert_string_equal(error.message, "hook connect needs \"client.name\", which no listener "
+					   "that asks this service can tell");
+	assert_true(handshake_read_register(want, strlen(want), facts, &reg, &error));
+	assert_string_equal(reg.missing, "client.name mail");
+	facts &= ~(1u << HOOK_FACT_TLS_PEER);
+	assert_true(handshake_read_register(want, strlen(want), facts, &reg, &error));
+	assert_string_equal(reg.missing, "client.name tls.peer mail");
+}
+
+static void test_grants_go_both_ways(void **state)
+{
+	enum handshake_grant grant = HANDSHAKE_GRANT_MAX;
+
+	(void)state;
+	assert_false(handshake_grant_from_word("relay", &grant));
+	assert_int_equal(grant, HANDSHAKE_GRANT_MAX);
+	assert_true(
+		handshake_grant_from_word(handshake_grant_word(HANDSHAKE_GRANT_BYPASS), &grant));
+	assert_int_equal(grant, HANDSHAKE_GRANT_BYPASS);
+}
+
 static void test_names_are_made_printable(void **state)
 {
 	struct handshake_register reg = read_register(
@@ -159,13 +207,24 @@ static void test_register_refusals(void **state)
 		 "hook \"rcptt\" is not known"},
 		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":null}}", "bad_message",
 		 "the options of hook rcpt must be an object, not null"},
-		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{\"need\":[\"client."
-		 "name\"]}}}",
-		 "need_unavailable", "hook rcpt needs \"client.name\", which is not known"},
+		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{\"need\":[\"geo\"]}}}",
+		 "need_unavailable", "hook rcpt needs \"geo\", which is not known"},
+		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{\"need\":[\"client\","
+		 "\"\"]}}"
+		 "}",
+		 "need_unavailable", "hook rcpt needs \"\", which is not known"},
+		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"mail\":{\"need\":[\"mail\"]}}}",
+		 "need_unavailable", "hook mail needs \"mail\", which is never there at this hook"},
+		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{\"need\":["
+		 "\"recipients\"]}}}",
+		 "need_unavailable",
+		 "hook rcpt needs \"recipients\", which is never there at this hook"},
 		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{\"want\":\"tls\"}}}",
 		 "bad_message", "\"want\" must be an array of strings, not \"tls\""},
-		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{}},\"body\":[\"fd\"]}",
-		 "body_unknown", "body mode \"fd\" is not known: use none, headers, inline, path"},
+		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{}},\"body\":"
+		 "[\"socket\"]}",
+		 "body_unknown",
+		 "body mode \"socket\" is not known: use none, headers, inline, path, fd"},
 		{"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{}},\"body\":[\"path\","
 		 "\"inline\"]}",
 		 "body_no_fallback", "body mode \"inline\" needs a fallback after it"},
@@ -293,6 +352,8 @@ int main(void)
 		cmocka_unit_test(test_errors_and_subscriptions),
 		cmocka_unit_test(test_register),
 		cmocka_unit_test(test_what_is_wanted_in_vain),
+		cmocka_unit_test(test_facts_that_no_listener_tells),
+		cmocka_unit_test(test_grants_go_both_ways),
 		cmocka_unit_test(test_names_are_made_printable),
 		cmocka_unit_test(test_register_refusals),
 		cmocka_unit_test(test_subscribe),

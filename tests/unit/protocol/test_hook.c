@@ -26,7 +26,7 @@ static void test_words_go_both_ways(void **state)
 
 static void test_unknown_words_leave_the_result(void **state)
 {
-	static const char *const words[] = {"", "RCPT", "rcpt ", "rcp", "login", "fd"};
+	static const char *const words[] = {"", "RCPT", "rcpt ", "rcp", "login", "socket"};
 	enum hook hook = HOOK_DATA;
 	enum hook_body_mode mode = HOOK_BODY_PATH;
 
@@ -51,12 +51,44 @@ static void test_words_of_the_wire(void **state)
 	assert_string_equal(hook_fact_word(HOOK_FACT_RECIPIENTS), "recipients");
 }
 
+static void test_facts_go_both_ways(void **state)
+{
+	enum hook_fact fact = HOOK_FACT_MAIL;
+
+	(void)state;
+	assert_false(hook_fact_from_word("", &fact));
+	assert_false(hook_fact_from_word("client.", &fact));
+	assert_false(hook_fact_from_word("Client", &fact));
+	assert_int_equal(fact, HOOK_FACT_MAIL);
+	for (unsigned i = 0; i < HOOK_FACT_MAX; i++) {
+		assert_true(hook_fact_from_word(hook_fact_word((enum hook_fact)i), &fact));
+		assert_int_equal(fact, i);
+	}
+}
+
+static void test_facts_of_a_transaction_are_there_within_it(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < HOOK_MAX; i++) {
+		unsigned facts = hook_facts((enum hook)i);
+		bool mail = i >= HOOK_RCPT && i <= HOOK_MESSAGE;
+		bool recipients = i == HOOK_DATA || i == HOOK_MESSAGE;
+
+		assert_int_equal(!!(facts & 1u << HOOK_FACT_MAIL), mail);
+		assert_int_equal(!!(facts & 1u << HOOK_FACT_RECIPIENTS), recipients);
+		facts |= 1u << HOOK_FACT_MAIL | 1u << HOOK_FACT_RECIPIENTS;
+		assert_int_equal(facts, HOOK_FACTS_ALL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words_go_both_ways),
 		cmocka_unit_test(test_unknown_words_leave_the_result),
 		cmocka_unit_test(test_words_of_the_wire),
+		cmocka_unit_test(test_facts_go_both_ways),
+		cmocka_unit_test(test_facts_of_a_transaction_are_there_within_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,50 @@ static void test_mail_and_rcpt(void **state)
 	      HOOK_BODY_NONE);
 }
 
+static void test_labels_and_what_was_kept(void **state)
+{
+	struct hook_request r = {.hook = HOOK_RCPT,
+				 .session = SESSION,
+				 .transaction = TRANSACTION,
+				 .mailbox = &bob,
+				 .index = 1,
+				 .context = {CLIENT, .helo = &ehlo, .tls = &tls, .mail = &alice,
+					     .labels = "bulk greylist.passed"}};
+	struct hook_asking asking = {.id = 6,
+				     .key = KEY(TRANSACTION ".rcpt.1"),
+				     .attempt = 1,
+				     .deadline_ms = 2990,
+				     .keep_session = "{\"seen\":3}",
+				     .keep_transaction = "{\"new\":true}"};
+	struct json_out out = {0};
+
+	(void)state;
+	hook_json_request(&out, &r, &asking);
+	examples_assert_equal(&out, "valid/request-rcpt-keep.json");
+
+	/* Nothing, and what was forgotten, leave no trace. */
+	r.context.labels = NULL;
+	asking.keep_session = "";
+	asking.keep_transaction = NULL;
+	hook_json_request(&out, &r, &asking);
+	examples_assert_equal(&out, "valid/request-rcpt.json");
+
+	r = (struct hook_request){.hook = HOOK_DISCONNECT,
+				  .session = SESSION,
+				  .reason = "quit",
+				  .commands = 7,
+				  .messages = 1,
+				  .context = {CLIENT, .helo = &ehlo, .tls = &tls}};
+	asking = (struct hook_asking){.keep_session = "{\"seen\":3}"};
+	hook_json_request(&out, &r, &asking);
+	examples_assert_equal(&out, "valid/request-disconnect-keep.json");
+	asking = (struct hook_asking){.keep_transaction = "{}"};
+	hook_json_request(&out, &r, &asking);
+	json_out_raw_octets(&out, "", 1);
+	assert_non_null(strstr(out.data, ",\"keep\":{\"transaction\":{}}}\n"));
+	json_out_fini(&out);
+}
+
 static void test_null_path_and_octets(void **state)
 {
 	struct hook_request r = {.hook = HOOK_MAIL,
@@ -227,6 +271,7 @@ static void test_message_in_each_body_mode(void **state)
 	check("valid/request-message-headers.json", &r, 9, key, 30000, HOOK_BODY_HEADERS);
 	check("valid/request-message-inline.json", &r, 9, key, 30000, HOOK_BODY_INLINE);
 	check("valid/request-message-path.json", &r, 9, key, 30000, HOOK_BODY_PATH);
+	check("valid/request-message-fd.json", &r, 9, key, 30000, HOOK_BODY_FD);
 	message.size = 1000000;
 	message.headers_len = 24;
 	message.headers_full = 300000;
@@ -292,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_context_without_secrets),
 		cmocka_unit_test(test_mail_and_rcpt),
+		cmocka_unit_test(test_labels_and_what_was_kept),
 		cmocka_unit_test(test_null_path_and_octets),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_message_in_each_body_mode),

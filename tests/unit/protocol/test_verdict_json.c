@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -101,10 +102,28 @@ static const struct {
 	 "text must be a string or an array of strings, not an object"},
 	{REPLY(",\"verdict\":\"accept\",\"reason\":\"\""), VERDICT_JSON_INVALID, "bad_reply",
 	 "reason must be 1 to 64 characters of a-z 0-9 _ . -, not \"\""},
-	{REPLY(",\"verdict\":\"accept\",\"until\":\"session\""), VERDICT_JSON_INVALID, "bad_reply",
-	 "until \"session\" is not known: use \"command\""},
+	{REPLY(",\"verdict\":\"accept\",\"until\":\"ever\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "until must be \"command\", \"transaction\" or \"session\", not \"ever\""},
 	{REPLY(",\"verdict\":\"accept\",\"edits\":[{}]"), VERDICT_JSON_INVALID, "bad_reply",
-	 "no edits are known"},
+	 "unknown edit nothing"},
+	{REPLY(",\"verdict\":\"accept\",\"labels\":\"a\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "labels must be an array of strings, not \"a\""},
+	{REPLY(",\"verdict\":\"accept\",\"labels\":[\"a\",1]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "a label must be a string, not 1"},
+	{REPLY(",\"verdict\":\"accept\",\"labels\":[\"a b\"]"), VERDICT_JSON_INVALID, "bad_reply",
+	 "a label must be 1 to 64 characters of a-z 0-9 _ . -"},
+	{REPLY(",\"verdict\":\"accept\",\"keep\":null"), VERDICT_JSON_INVALID, "bad_reply",
+	 "keep must be an object, not null"},
+	{REPLY(",\"verdict\":\"accept\",\"keep\":{\"session\":{},\"transaction\":7}"),
+	 VERDICT_JSON_INVALID, "bad_reply", "keep.transaction must be an object or null, not 7"},
+	{"{\"type\":\"progress\"}", VERDICT_JSON_BROKEN, "bad_message",
+	 "\"id\" must be an integer of at least 0, not nothing"},
+	{"{\"type\":\"progress\",\"id\":7,\"extend_ms\":0}", VERDICT_JSON_BAD_PROGRESS,
+	 "bad_message", "\"extend_ms\" must be an integer of 1 to 3600000, not 0"},
+	{"{\"type\":\"progress\",\"id\":7}", VERDICT_JSON_BAD_PROGRESS, "bad_message",
+	 "not nothing"},
+	{"{\"type\":\"window\",\"n\":-1}", VERDICT_JSON_BROKEN, "bad_message",
+	 "\"n\" must be an integer of at least 0, not -1"},
 	{REPLY(",\"verdict\":\"accept\",\"must\":[\"keep\"]"), VERDICT_JSON_INVALID, "bad_reply",
 	 "\"must\" names an unknown feature: \"keep\""},
 };
@@ -123,7 +142,12 @@ static void test_refusals(void **state)
 		    !strstr(error.message, refusals[i].message))
 			fail_msg("%s: %d %s: %s", refusals[i].line, (int)result, error.code,
 				 error.message);
-		assert_int_equal(m.id, result == VERDICT_JSON_INVALID ? 7 : 0);
+		assert_int_equal(m.id, result == VERDICT_JSON_INVALID ||
+						       result == VERDICT_JSON_BAD_PROGRESS
+					       ? 7
+					       : 0);
+		assert_int_equal(m.extend_ms, 0);
+		assert_int_equal(m.window, 0);
 		/* Nothing that a careless caller could take for a decision, nothing to free. */
 		assert_null(m.verdict.text);
 		assert_int_equal(m.verdict.code, 0);
@@ -157,6 +181,102 @@ static void test_signals(void **state)
 	}
 }
 
+static struct verdict_message decode(const char *line, enum verdict_json expected)
+{
+	struct verdict_json_error error;
+	struct verdict_message m;
+
+	if (verdict_json_decode(line, strlen(line), &m, &error) != expected)
+		fail_msg("%s: %s", line, error.message);
+	return m;
+}
+
+static void test_progress_and_window(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned window;
+	} windows[] = {
+		{"{\"type\":\"window\",\"n\":0}", 0},
+		{"{\"type\":\"window\",\"n\":16}", 16},
+		{"{\"type\":\"window\",\"n\":256}", 256},
+		{"{\"type\":\"window\",\"n\":257}", 256},
+		{"{\"type\":\"window\",\"n\":9007199254740991}", 256},
+	};
+	struct verdict_message m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
+		assert_int_equal(decode(windows[i].line, VERDICT_JSON_WINDOW).window,
+				 windows[i].window);
+	m = decode("{\"type\":\"progress\",\"id\":7,\"extend_ms\":3600000}", VERDICT_JSON_PROGRESS);
+	assert_int_equal(m.id, 7);
+	assert_int_equal(m.extend_ms, 3600000);
+}
+
+static void test_until_and_labels(void **state)
+{
+	struct verdict_message m = decode(
+		REPLY(",\"verdict\":\"quarantine\",\"until\":\"transaction\",\"labels\":[\"a\","
+		      "\"b.c\"]"),
+		VERDICT_JSON_REPLY);
+
+	(void)state;
+	assert_int_equal(m.verdict.kind, VERDICT_QUARANTINE);
+	assert_int_equal(m.verdict.until, VERDICT_UNTIL_TRANSACTION);
+	assert_string_equal(m.verdict.labels, "a b.c");
+	verdict_fini(&m.verdict);
+	m = decode(REPLY(",\"verdict\":\"bypass\",\"until\":\"session\""), VERDICT_JSON_REPLY);
+	assert_int_equal(m.verdict.until, VERDICT_UNTIL_SESSION);
+	assert_null(m.verdict.labels);
+	verdict_fini(&m.verdict);
+}
+
+/* What is kept is JSON again when it comes back, with the same values in the same order; and what
+ * comes back may be kept again without an end: it does not grow. */
+static void test_what_is_kept_stays_what_it_is(void **state)
+{
+	static const char *const rows[][2] = {
+		{"{}", "{}"},
+		{"{ \"z\" : 1 , \"a\" : [ ] }", "{\"z\":1,\"a\":[]}"},
+		{"{\"n\":[9007199254740991,-9007199254740991,0,null,true]}",
+		 "{\"n\":[9007199254740991,-9007199254740991,0,null,true]}"},
+		{"{\"r\":[0.1,6.0,1e300]}",
+		 "{\"r\":[0.10000000000000001,6.0,1.0000000000000001e300]}"},
+		{"{\"t\":\"\\u00fc\\n\\\\/\\\"\"}", "{\"t\":\"\xc3\xbc\\n\\\\/\\\"\"}"},
+	};
+	char line[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct verdict_message m;
+
+		snprintf(line, sizeof line,
+			 REPLY(",\"verdict\":\"accept\",\"keep\":{\"session\":%s}"), rows[i][0]);
+		m = decode(line, VERDICT_JSON_REPLY);
+		assert_string_equal(m.verdict.keep_session, rows[i][1]);
+		assert_null(m.verdict.keep_transaction);
+		snprintf(line, sizeof line,
+			 REPLY(",\"verdict\":\"accept\",\"keep\":{\"transaction\":%s}"),
+			 m.verdict.keep_session);
+		verdict_fini(&m.verdict);
+		m = decode(line, VERDICT_JSON_REPLY);
+		assert_string_equal(m.verdict.keep_transaction, rows[i][1]);
+		verdict_fini(&m.verdict);
+	}
+}
+
+static void test_null_forgets_and_absent_does_not(void **state)
+{
+	struct verdict_message m = decode(
+		REPLY(",\"verdict\":\"tempfail\",\"keep\":{\"session\":null}"), VERDICT_JSON_REPLY);
+
+	(void)state;
+	assert_string_equal(m.verdict.keep_session, "");
+	assert_null(m.verdict.keep_transaction);
+	verdict_fini(&m.verdict);
+}
+
 static void decode_valid(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
@@ -181,6 +301,25 @@ static void decode_invalid(const char *name, const char *line, size_t len)
 		assert_in_range(*p, ' ', '~');
 }
 
+static void decode_valid_signal(const char *name, const char *line, size_t len)
+{
+	struct verdict_json_error error;
+	struct verdict_message m;
+
+	if (verdict_json_decode(line, len, &m, &error) >= VERDICT_JSON_INVALID)
+		fail_msg("%s: %s", name, error.message);
+}
+
+static void decode_invalid_signal(const char *name, const char *line, size_t len)
+{
+	struct verdict_json_error error;
+	struct verdict_message m;
+
+	if (verdict_json_decode(line, len, &m, &error) < VERDICT_JSON_INVALID)
+		fail_msg("%s is accepted", name);
+	assert_string_equal(error.code, "bad_message");
+}
+
 static void decode_line(const char *name, const char *line, size_t len)
 {
 	struct verdict_json_error error;
@@ -193,8 +332,12 @@ static void decode_line(const char *name, const char *line, size_t len)
 static void test_examples(void **state)
 {
 	(void)state;
-	assert_true(examples_each("valid", "reply-", decode_valid) > 15);
-	assert_true(examples_each("invalid", "reply-", decode_invalid) > 30);
+	assert_true(examples_each("valid", "reply-", decode_valid) > 40);
+	assert_true(examples_each("invalid", "reply-", decode_invalid) > 150);
+	assert_true(examples_each("valid", "progress", decode_valid_signal) >= 2);
+	assert_true(examples_each("invalid", "progress-", decode_invalid_signal) >= 10);
+	assert_true(examples_each("valid", "window", decode_valid_signal) >= 3);
+	assert_true(examples_each("invalid", "window-", decode_invalid_signal) >= 6);
 	assert_true(examples_each("invalid", "line-", decode_line) > 10);
 }
 
@@ -204,6 +347,10 @@ int main(void)
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_progress_and_window),
+		cmocka_unit_test(test_until_and_labels),
+		cmocka_unit_test(test_what_is_kept_stays_what_it_is),
+		cmocka_unit_test(test_null_forgets_and_absent_does_not),
 		cmocka_unit_test(test_examples),
 	};
 
