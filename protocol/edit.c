@@ -147,27 +147,24 @@ const char *edit_problem(const struct edit *edit, char *problem, size_t size)
 {
 	const char *value = edit->value ? edit->value : "";
 
+	if (edit->kind == EDIT_REPLACE_HEADER && !edit->nth)
+		return say("\"nth\" of replace_header counts from 1", problem, size);
+	if (edit->kind == EDIT_DROP_RECIPIENT && !edit->nth)
+		return say("\"index\" of drop_recipient counts from 1", problem, size);
+	if (edit->kind == EDIT_ADD_RECIPIENT && !*value)
+		return say("the address of a recipient is empty", problem, size);
 	switch (edit->kind) {
-	case EDIT_REPLACE_HEADER:
-		if (!edit->nth)
-			return say("\"nth\" of replace_header counts from 1", problem, size);
-		/* fallthrough */
 	case EDIT_ADD_HEADER:
+	case EDIT_REPLACE_HEADER:
 		if (name_problem(edit->name, problem, size))
 			return problem;
 		return value_problem(edit->name, value, problem, size);
 	case EDIT_DELETE_HEADER:
 		return name_problem(edit->name, problem, size);
-	case EDIT_ADD_RECIPIENT:
-		if (!*value)
-			return say("the address of a recipient is empty", problem, size);
-		/* fallthrough */
 	case EDIT_SET_SENDER:
+	case EDIT_ADD_RECIPIENT:
 		return address_problem(value, problem, size);
 	case EDIT_DROP_RECIPIENT:
-		if (!edit->nth)
-			return say("\"index\" of drop_recipient counts from 1", problem, size);
-		break;
 	case EDIT_MAX:
 		break;
 	}

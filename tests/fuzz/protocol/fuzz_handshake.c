@@ -41,12 +41,12 @@ static void check_error(struct json_out *out, const struct handshake_error *erro
 	check_line(out);
 }
 
-static void try_register(struct json_out *out, const char *line, size_t size)
+static void try_register(struct json_out *out, const char *line, size_t size, unsigned facts)
 {
 	struct handshake_register reg;
 	struct handshake_error error;
 
-	if (!handshake_read_register(line, size, HOOK_FACTS_ALL, &reg, &error)) {
+	if (!handshake_read_register(line, size, facts, &reg, &error)) {
 		check_error(out, &error);
 		return;
 	}
@@ -60,6 +60,9 @@ static void try_register(struct json_out *out, const char *line, size_t size)
 			       &(struct handshake_ready){.policy = reg.service,
 							 .hooks = reg.hooks,
 							 .deadline_ms = 3000,
+							 .extend_ms = facts ? 0 : 57000,
+							 .shadow = !facts,
+							 .grants = facts & 1,
 							 .spool = "/spool"});
 	check_line(out);
 }
@@ -88,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memcpy(line, data, size);
 	line[size] = '\0';
-	try_register(&out, line, size);
+	try_register(&out, line, size, HOOK_FACTS_ALL);
+	try_register(&out, line, size, 0);
 	try_subscribe(&out, line, size);
 	json_out_fini(&out);
 	free(line);

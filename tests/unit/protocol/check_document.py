@@ -51,10 +51,10 @@ def field_names(text):
 
 def check_fields(document, protocol):
     """The tables of each message have the fields of its schema, and no others."""
-    for kind in ("register", "ready", "request", "reply", "cancel", "error", "subscribe", "subscribed", "event", "gap"):
+    for kind in ("register", "ready", "request", "reply", "cancel", "progress", "window", "error", "subscribe", "subscribed", "event", "gap"):
         schema = json.loads((protocol / "schema" / f"{kind}.json").read_text())
         names = field_names(section(document, kind))
-        known = set(schema["properties"]) - {"must"} - ({"until", "edits"} if kind == "reply" else set())
+        known = set(schema["properties"]) - {"must"}
         check(known <= names, f'section "{kind}" does not have the fields {known - names}')
         for name in names - known:
             check(f'"{name}":' in json.dumps(schema), f'section "{kind}" has the field {name}, its schema does not')
@@ -62,11 +62,30 @@ def check_fields(document, protocol):
 
 def check_hooks(document, protocol):
     expected = re.findall(
-        r'^HOOK\(\w+, "(\w+)", (\d+), "([\d.]+)", (\d+), "([\d.]+)"\)', (protocol / "hooks.def").read_text(), re.MULTILINE
+        r'^HOOK\(\w+, "(\w+)", (\d+), "([\d.]+)", (\d+), "([\d.]+)", "([a-z ]*)"\)',
+        (protocol / "hooks.def").read_text(),
+        re.MULTILINE,
     )
     table = [(row[0], row[3], row[4]) for row in rows(section(document, "Hooks"))]
-    told = [(hook, f"{a} {b}", f"{c} {d}") for hook, a, b, c, d in expected if hook != "disconnect"]
+    told = [(hook, f"{a} {b}", f"{c} {d}") for hook, a, b, c, d, _ in expected if hook != "disconnect"]
     check(table == told + [("disconnect", "", "")], f"the table of hooks differs from hooks.def: {table}")
+    allowed = [(row[0], row[1].replace("`", "")) for row in rows(section(document, "Verdicts")) if len(row) == 4]
+    told = [(hook, verdicts) for hook, _, _, _, _, verdicts in expected if verdicts]
+    check(allowed == told, f"the verdicts of the hooks differ from hooks.def: {allowed}")
+
+
+def check_verdicts(document, protocol):
+    """The verdicts in order of severity, and the edits, as they are on the wire."""
+    schema = json.loads((protocol / "schema" / "reply.json").read_text())
+    table = [row[0] for row in rows(section(document, "Verdicts")) if len(row) == 3]
+    verdicts = schema["properties"]["verdict"]["enum"]
+    check(table[: len(verdicts)] == verdicts, f"the table of verdicts differs from reply.json: {table}")
+    edits = schema["$defs"]["edit"]["properties"]["edit"]["enum"]
+    check([row[0] for row in rows(section(document, "Edits"))] == edits, "the table of edits differs from reply.json")
+    hello = json.loads((protocol / "examples" / "valid" / "hello-policy.json").read_text())
+    check(hello["edits"] == edits, "hello has other edits than reply.json")
+    known = set(schema["properties"]["keep"]["properties"])
+    check(field_names(section(document, "keep")) == known, "the fields of keep differ from reply.json")
 
 
 def check_events(document, protocol):
@@ -87,10 +106,8 @@ def check_events(document, protocol):
 def check_words(document, protocol):
     table = [row[0] for row in rows(section(document, "Disconnect reasons"))]
     check(table == words(protocol / "disconnect.def", "DISCONNECT"), "the disconnect reasons are not those of disconnect.def")
-    schema = json.loads((protocol / "schema" / "event.json").read_text())
-    failure = next(b for b in schema["allOf"] if b["if"]["properties"]["event"]["const"] == "policy.failure")
-    classes = failure["then"]["properties"]["data"]["properties"]["class"]["enum"]
-    check([row[0] for row in rows(section(document, "Failures"))] == classes, "the failure classes are not those of event.json")
+    table = [row[0] for row in rows(section(document, "Failures"))]
+    check(table == words(protocol / "failures.def", "FAILURE"), "the failure classes are not those of failures.def")
 
 
 def check_error_codes(document, protocol):
@@ -114,6 +131,7 @@ def main():
     check_examples(document, protocol)
     check_fields(document, protocol)
     check_hooks(document, protocol)
+    check_verdicts(document, protocol)
     check_events(document, protocol)
     check_words(document, protocol)
     check_error_codes(document, protocol)
