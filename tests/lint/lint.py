@@ -21,12 +21,13 @@ ROOMS = {
     "base": set(),
     "smtp": {"base", "protocol"},
     "net": {"base", "protocol"},
+    "message": {"base", "protocol"},
     "policy": {"net", "base", "protocol"},
     "delivery": {"net", "base"},
     "events": {"net", "base", "protocol"},
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
-    "session": {"smtp", "net", "policy", "delivery", "events", "base", "protocol"},
+    "session": {"smtp", "net", "message", "policy", "delivery", "events", "base", "protocol"},
     "client": {"gatepost", "protocol"},
     "gatepost": set(),
     "example": {"gatepost"},
@@ -36,6 +37,7 @@ ROOMS = {
 PARTS = {
     ("smtp", "protocol"): {"hook.h", "utf8.h", "verdict.h"},
     ("net", "protocol"): {"jsonl.h"},
+    ("message", "protocol"): {"edit.h"},
 }
 # The only files that may see a library's header.
 LIBRARIES = {
