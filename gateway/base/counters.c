@@ -33,3 +33,12 @@ uint64_t counters_open(struct counters *c)
 		open += atomic_load_explicit(&c->slots[i].open, memory_order_relaxed);
 	return open;
 }
+
+uint64_t counters_spool(struct counters *c)
+{
+	uint64_t octets = 0;
+
+	for (unsigned i = 0; i < c->workers; i++)
+		octets += atomic_load(&c->slots[i].spool);
+	return octets;
+}

@@ -11,6 +11,7 @@
 
 struct counters_slot {
 	_Atomic uint64_t open;				     /* connections now */
+	_Atomic uint64_t spool;				     /* octets in spool files now */
 	_Atomic uint64_t connections, messages, events_lost; /* since the start of the gateway */
 };
 
@@ -21,5 +22,7 @@ struct counters *counters_new(unsigned workers);
 struct counters_slot *counters_slot(struct counters *c, unsigned worker);
 /* Connections open in all workers together. */
 uint64_t counters_open(struct counters *c);
+/* Octets in the spool files of all workers together. */
+uint64_t counters_spool(struct counters *c);
 
 #endif

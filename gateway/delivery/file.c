@@ -41,17 +41,17 @@ static bool copy_pieces(int from, off_t offset, uint64_t len, int to)
 	return true;
 }
 
-bool file_copy(int from, uint64_t len, int to)
+bool file_copy(int from, uint64_t offset, uint64_t len, int to)
 {
-	off_t offset = 0;
+	off_t at = (off_t)offset;
 
 	while (len) {
-		ssize_t n = copy_file_range(from, &offset, to, NULL, (size_t)len, 0);
+		ssize_t n = copy_file_range(from, &at, to, NULL, (size_t)len, 0);
 
 		/* Not every pair of file systems can do it. Whatever stopped it, plain writes
 		 * either go on from here or meet the true error again. */
 		if (n <= 0)
-			return copy_pieces(from, offset, len, to);
+			return copy_pieces(from, at, len, to);
 		len -= (uint64_t)n;
 	}
 	return true;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "child.h"
 #include "config/config.h"
+#include "delivery/spool.h"
 #include "runtime.h"
 
 /* A child that dies soon after its start is started again after a pause, 0.1 s doubling to 5 s: a
@@ -30,6 +31,7 @@
 struct leaver {
 	struct list link;
 	pid_t pid;
+	unsigned slot;
 	double kill_at;
 };
 
@@ -116,13 +118,29 @@ static void clear_slot(struct master *m, const struct child *child)
 	clients_clear(m->runtime.clients, child_slot(child));
 }
 
+/* What a worker that is gone left in the spool, and its count. After two reloads in a row the slot
+ * may have a new user, whose count it then is. */
+static void clear_spool(struct master *m, pid_t pid, unsigned slot)
+{
+	int swept = spool_sweep(m->config->spool_dir, pid);
+
+	if (swept > 0)
+		log_info("%s: removed %d unfinished messages", m->config->spool_dir, swept);
+	for (size_t i = 1; i < m->children_len; i++) {
+		if (m->children[i].pid && child_slot(&m->children[i]) == slot)
+			return;
+	}
+	atomic_store(&counters_slot(m->runtime.counters, slot)->spool, 0);
+}
+
 /* --- reload --- */
 
-static void leave(struct master *m, pid_t pid)
+static void leave(struct master *m, pid_t pid, unsigned slot)
 {
 	struct leaver *leaver = mem_new(sizeof *leaver);
 
 	leaver->pid = pid;
+	leaver->slot = slot;
 	leaver->kill_at = now() + m->config->drain_timeout + KILL_GRACE;
 	list_append(&m->leavers, &leaver->link);
 	kill(pid, SIGTERM);
@@ -141,12 +159,13 @@ static void reload(struct master *m)
 	for (size_t i = 1; i < m->children_len; i++) {
 		struct child *child = &m->children[i];
 		pid_t old = child->pid;
+		unsigned slot = child_slot(child);
 
 		child->generation++;
 		clear_slot(m, child);
 		start_child(m, child);
 		if (old)
-			leave(m, old);
+			leave(m, old, slot);
 	}
 	log_info("reload: the certificates were read again, the workers replaced");
 }
@@ -158,10 +177,13 @@ static void reload(struct master *m)
 static bool child_ended(struct master *m, struct child *child, int status)
 {
 	char name[32];
+	pid_t pid = child->pid;
 
 	child->pid = 0;
-	if (child->place)
+	if (child->place) {
 		clear_slot(m, child);
+		clear_spool(m, pid, child_slot(child));
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_CANTCREAT) {
 		m->code = EX_CANTCREAT;
 		return false;
@@ -189,6 +211,7 @@ static void leaver_ended(struct master *m, pid_t pid)
 		if (leaver->pid != pid)
 			continue;
 		list_remove(&leaver->link);
+		clear_spool(m, pid, leaver->slot);
 		free(leaver);
 	}
 }

@@ -70,7 +70,7 @@ static bool open_directories(struct runtime *r, char *error, size_t size)
 	if (!privileges_directory(config->runtime_dir, 0755, config->user, error, size) ||
 	    !privileges_directory(config->spool_dir, 0750, config->user, error, size))
 		return false;
-	swept = spool_sweep(config->spool_dir);
+	swept = spool_sweep(config->spool_dir, 0);
 	if (swept < 0) {
 		snprintf(error, size, "%s: cannot read the directory: %s", config->spool_dir,
 			 strerror(errno));

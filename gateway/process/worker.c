@@ -241,7 +241,8 @@ static void set_up_host(struct worker *w)
 	w->host.clients = w->runtime->clients;
 	w->host.worker = w->slot;
 	w->host.hostname = config->hostname;
-	w->host.spool_dir = config->spool_dir;
+	w->host.spool = (struct spool){
+		.dir = config->spool_dir, .counters = w->host.counters, .slot = w->host.slot};
 	w->host.connections_max = config->limits.connections;
 	w->host.connections_per_client = config->limits.connections_per_client;
 	w->host.banner_wait = config->limits.banner_wait;

@@ -14,6 +14,7 @@
 
 #include "base/counters.h"
 #include "base/list.h"
+#include "delivery/spool.h"
 #include "net/address_block.h"
 #include "protocol/hook.h"
 #include "smtp/smtp.h"
@@ -38,7 +39,7 @@ struct session_host {
 	struct resolver *resolver; /* NULL: no listener resolves names */
 	struct list sessions;
 	const char *hostname;
-	const char *spool_dir;
+	struct spool spool;
 	uint64_t connections_max;
 	unsigned connections_per_client;
 	double banner_wait; /* seconds a client must be silent before the banner; 0: it need not */

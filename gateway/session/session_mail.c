@@ -17,7 +17,7 @@
 struct spool_message *session_message(struct session *s)
 {
 	if (!s->message)
-		s->message = spool_message_new(s->host->spool_dir, s->transaction);
+		s->message = spool_message_new(&s->host->spool, s->transaction);
 	return s->message;
 }
 
@@ -31,7 +31,7 @@ void session_store_body(struct session *s)
 	if (spool_message_append(session_message(s), data, len))
 		return;
 	error = errno;
-	log_error("%s: message %s cannot be stored: %s", s->host->spool_dir, s->transaction,
+	log_error("%s: message %s cannot be stored: %s", s->host->spool.dir, s->transaction,
 		  strerror(error));
 	if (error == ENOSPC || error == EDQUOT)
 		smtp_body_failed(s->smtp, 452, "4.3.1", "Insufficient system storage");

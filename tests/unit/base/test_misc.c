@@ -133,6 +133,10 @@ static void test_counters(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(counters_open(c), 12); /* the child's number is seen here */
+	assert_int_equal(counters_spool(c), 0);
+	atomic_store(&counters_slot(c, 0)->spool, (uint64_t)3 << 32);
+	atomic_store(&counters_slot(c, 2)->spool, 5);
+	assert_int_equal(counters_spool(c), ((uint64_t)3 << 32) + 5);
 }
 
 int main(void)

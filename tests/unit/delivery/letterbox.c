@@ -56,7 +56,8 @@ int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
 					     .recipients = recipients,
 					     .recipients_len = 2,
 					     .received = LETTERBOX_RECEIVED};
-	struct spool_message *m = spool_message_new(letterbox.dir, id);
+	struct spool spool = {.dir = letterbox.dir};
+	struct spool_message *m = spool_message_new(&spool, id);
 	struct buf fields;
 	int error;
 

@@ -32,6 +32,7 @@ static struct ev_loop *loop;
 static struct io_pool *pool;
 static ev_timer guard;
 static char *dir, *inbox, *spool;
+static struct spool place;
 static struct delivery *maildir, *discard;
 static unsigned done;
 static bool starting;
@@ -62,6 +63,7 @@ static int setup(void **state)
 	inbox = strdup(scratch_path(dir, "inbox"));
 	spool = strdup(scratch_path(dir, "spool"));
 	assert_int_equal(mkdir(spool, 0700), 0);
+	place.dir = spool;
 	loop = ev_loop_new(EVFLAG_AUTO);
 	ev_timer_init(&guard, on_guard, 30., 0.);
 	ev_timer_start(loop, &guard);
@@ -118,7 +120,7 @@ static void start(struct delivery *d, struct sender *s, size_t len, const char *
 	struct spool_message *m;
 
 	ident_make(s->id);
-	m = spool_message_new(spool, s->id);
+	m = spool_message_new(&place, s->id);
 	memset(content, s->id[IDENT_SIZE - 2], len);
 	assert_true(spool_message_append(m, content, len));
 	free(content);

@@ -164,7 +164,7 @@ static void copy_of_a_cut_file(void **state)
 
 	(void)state;
 	assert_non_null(spool_message_file(m));
-	assert_int_equal(truncate(scratch_path(spooled_dir, SPOOLED_FILE), 200000), 0);
+	assert_int_equal(truncate(scratch_path(spooled_dir, spooled_file()), 200000), 0);
 	/* 300000 octets without the header's end are more than is kept. */
 	assert_false(spool_message_copy(m, fd));
 	assert_int_equal(errno, EIO);
@@ -190,7 +190,7 @@ static void append_after_the_file_was_asked_for(void **state)
 static void memory_is_bounded(void **state)
 {
 	static const char header[] = "Subject: large\r\n\r\n";
-	struct spool_message *m = spool_message_new(spooled_dir, SPOOLED_ID);
+	struct spool_message *m = spool_message_new(&spooled_spool, SPOOLED_ID);
 
 	(void)state;
 	largest_block = blocks = 0;
@@ -200,7 +200,7 @@ static void memory_is_bounded(void **state)
 	assert_true(blocks <= 4); /* no call for each piece */
 	spool_message_free(&m);
 
-	m = spool_message_new(spooled_dir, SPOOLED_ID);
+	m = spool_message_new(&spooled_spool, SPOOLED_ID);
 	largest_block = write_calls = 0;
 	assert_true(spool_message_append(m, header, strlen(header)));
 	for (int i = 0; i < 50 * 1024; i++)
@@ -210,7 +210,7 @@ static void memory_is_bounded(void **state)
 	assert_int_equal(spool_message_size(m), 50 * 1024 * 1024 + strlen(header));
 	spool_message_free(&m);
 
-	m = spool_message_new(spooled_dir, SPOOLED_ID);
+	m = spool_message_new(&spooled_spool, SPOOLED_ID);
 	largest_block = 0;
 	for (int i = 0; i < 300; i++)
 		assert_true(spool_message_append(m, spooled_pattern, 3000));
