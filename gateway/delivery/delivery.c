@@ -28,6 +28,7 @@ struct delivery_job {
 	ev_timer soon; /* never started: stands for a result that is there without waiting */
 	struct delivery *delivery;
 	char *transaction;
+	bool quarantine;
 	struct buf fields;
 	struct spool_message *message;
 	int error; /* errno; 0 when stored */
@@ -119,8 +120,9 @@ static void run_job(struct io_job *io)
 	struct delivery_job *job = list_of(io, struct delivery_job, io);
 
 	if (!job->error)
-		job->error = maildir_store(job->delivery->maildir, job->transaction, &job->fields,
-					   job->message, job->ref, sizeof job->ref);
+		job->error =
+			maildir_store(job->delivery->maildir, job->transaction, job->quarantine,
+				      &job->fields, job->message, job->ref, sizeof job->ref);
 	spool_message_free(&job->message);
 }
 
@@ -164,6 +166,7 @@ void delivery_start(struct delivery *d, const struct delivery_envelope *envelope
 
 	job->delivery = d;
 	job->transaction = mem_copy_string(envelope->transaction);
+	job->quarantine = envelope->quarantine;
 	job->message = *message;
 	*message = NULL;
 	job->on_done = on_done;

@@ -29,13 +29,16 @@ struct delivery_envelope {
 	const char *const *recipients;
 	size_t recipients_len;
 	const char *received; /* the whole Received: field, ending in CRLF */
+	bool quarantine;      /* to where nobody reads it unasked: the folder .Quarantine */
 };
 
 struct delivery_result {
 	int code;
 	char status[12];
 	char text[128];
-	char ref[128]; /* where the message is, "new/<name>" in the Maildir; "" when nowhere */
+	/* Where the message is: "new/<name>" in the Maildir, ".Quarantine/new/<name>"; "" when
+	 * nowhere. */
+	char ref[144];
 };
 
 /* Makes the directories it needs and sweeps what a crash left in them; it blocks on the disk for
@@ -58,7 +61,8 @@ const char *delivery_name(const struct delivery *d);
  *
  * What a Maildir gets is one file for all recipients: Return-Path:, a Delivered-To: for each
  * recipient, the given Received:, then the content exactly as received. Every line ends in CRLF,
- * ours too. An envelope whose octets could end a header line early is answered with 451. */
+ * ours too. An envelope whose octets could end a header line early is answered with 451. Discard
+ * drops a message for the quarantine like any other. */
 void delivery_start(struct delivery *d, const struct delivery_envelope *envelope,
 		    struct spool_message **message,
 		    void (*on_done)(void *arg, const struct delivery_result *result), void *arg,

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,18 +16,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "delivery/file.h"
+#include "delivery/maildir_folder.h"
 #include "delivery/spool.h"
 
-#define STALE_SECONDS (36 * 3600)
 /* A longer host name would not leave room for the rest of the name in delivery_result.ref. The
  * ident keeps cut names apart. */
 #define HOST_MAX 48
 
+#define QUARANTINE ".Quarantine"
+
 struct maildir {
-	char *path;
-	char *cur;
-	char *tmp;
-	char *new;
+	struct maildir_folder inbox;
+	struct maildir_folder quarantine; /* made with the first message for it */
 	char host[HOST_MAX + 1];
 };
 
@@ -39,15 +38,6 @@ struct letter {
 	int fd;
 	bool made, linked;
 };
-
-static char *join(const char *folder, const char *name)
-{
-	size_t size = strlen(folder) + strlen(name) + 2;
-	char *path = mem_new(size);
-
-	snprintf(path, size, "%s/%s", folder, name);
-	return path;
-}
 
 /* The Maildir rule: '/' is \057 and ':' is \072. We treat everything unusual so. */
 static void escape_host(const char *hostname, char *out, size_t size)
@@ -65,134 +55,9 @@ static void escape_host(const char *hostname, char *out, size_t size)
 	out[n] = '\0';
 }
 
-static bool sync_folder(const char *path)
+static bool exists(const struct maildir_folder *folder)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int error = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	return ok;
-}
-
-/* A folder whose own entry is not on disk can take its messages with it in a power failure. */
-static bool make_folder(char *path)
-{
-	char *slash = strrchr(path, '/');
-	bool ok;
-
-	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST;
-	if (slash == path)
-		return sync_folder("/");
-	*slash = '\0';
-	ok = sync_folder(path);
-	*slash = '/';
-	return ok;
-}
-
-static bool make_parents(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		bool ok;
-
-		*slash = '\0';
-		ok = make_folder(path);
-		*slash = '/';
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
-/* NULL, or the folder that cannot be used, with errno. */
-static const char *make_maildir(struct maildir *m)
-{
-	char *folders[] = {m->cur, m->tmp, m->new};
-
-	if (!make_parents(m->cur))
-		return m->path;
-	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
-		if (!make_folder(folders[i]) || !sync_folder(folders[i]) ||
-		    faccessat(AT_FDCWD, folders[i], R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-			return folders[i];
-	return sync_folder(m->path) ? NULL : m->path;
-}
-
-/* The part of the name behind our transaction, ".<host>,S=<octets>"; NULL when the name is not of
- * our making. A Q with a full ident is ours alone: others count there. */
-static const char *name_after_ident(const char *name)
-{
-	static const struct {
-		const char *before, *characters;
-	} parts[] = {
-		{"", "0123456789"},
-		{".M", "0123456789"},
-		{"P", "0123456789"},
-		{"Q", IDENT_ALPHABET},
-	};
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		size_t before = strlen(parts[i].before);
-
-		if (strncmp(name, parts[i].before, before) != 0)
-			return NULL;
-		n = strspn(name + before, parts[i].characters);
-		if (!n)
-			return NULL;
-		name += before + n;
-	}
-	return n == IDENT_SIZE - 1 && *name == '.' ? name : NULL;
-}
-
-static bool is_host(const char *rest, const char *host)
-{
-	size_t len = strlen(host);
-
-	return strncmp(rest + 1, host, len) == 0 && strncmp(rest + 1 + len, ",S=", 3) == 0;
-}
-
-static bool is_stale(const struct maildir *m, const char *rest, int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-		return false;
-	if (status.st_mtime < time(NULL) - STALE_SECONDS)
-		return true;
-	return is_host(rest, m->host) && flock(fd, LOCK_EX | LOCK_NB) == 0;
-}
-
-/* A writer that loses its file between creating and locking it fails to link and answers 451: the
- * sweep can never cost an answered message. */
-static const char *sweep_tmp(const struct maildir *m)
-{
-	DIR *entries = opendir(m->tmp);
-	struct dirent *entry;
-	unsigned removed = 0;
-
-	if (!entries)
-		return m->tmp;
-	while ((entry = readdir(entries))) {
-		const char *rest = name_after_ident(entry->d_name);
-		int fd = -1;
-
-		if (rest)
-			fd = openat(dirfd(entries), entry->d_name,
-				    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (is_stale(m, rest, fd) && unlinkat(dirfd(entries), entry->d_name, 0) == 0)
-			removed++;
-		close(fd);
-	}
-	closedir(entries);
-	if (removed)
-		log_info("%s: %u unfinished messages removed", m->tmp, removed);
-	return NULL;
+	return access(folder->path, F_OK) == 0;
 }
 
 struct maildir *maildir_new(const char *path, const char *hostname, char *error, size_t error_size)
@@ -200,14 +65,17 @@ struct maildir *maildir_new(const char *path, const char *hostname, char *error,
 	struct maildir *m = mem_new(sizeof *m);
 	const char *failed;
 
-	m->path = mem_copy_string(path);
-	m->cur = join(path, "cur");
-	m->tmp = join(path, "tmp");
-	m->new = join(path, "new");
+	maildir_folder_init(&m->inbox, path, "");
+	maildir_folder_init(&m->quarantine, path, QUARANTINE);
 	escape_host(hostname, m->host, sizeof m->host);
-	failed = make_maildir(m);
+	failed = maildir_folder_make(&m->inbox);
 	if (!failed)
-		failed = sweep_tmp(m);
+		failed = maildir_folder_sweep(&m->inbox, m->host);
+	if (!failed && exists(&m->quarantine)) {
+		failed = maildir_folder_make(&m->quarantine);
+		if (!failed)
+			failed = maildir_folder_sweep(&m->quarantine, m->host);
+	}
 	if (!failed)
 		return m;
 	snprintf(error, error_size, "maildir: %s: %s", failed, strerror(errno));
@@ -221,10 +89,8 @@ void maildir_free(struct maildir **m_at)
 
 	if (!m)
 		return;
-	free(m->path);
-	free(m->cur);
-	free(m->tmp);
-	free(m->new);
+	maildir_folder_fini(&m->inbox);
+	maildir_folder_fini(&m->quarantine);
 	free(m);
 	*m_at = NULL;
 }
@@ -314,18 +180,26 @@ static const char *publish_letter(struct letter *letter)
 
 /* The folders are opened for each message: one that was replaced while we run is found again, and
  * the one that gets the link is the one that is synced. */
-static const char *store_letter(const struct maildir *m, struct letter *letter,
-				const struct buf *fields, const struct spool_message *message)
+static const char *open_folder(const struct maildir_folder *folder, struct letter *letter)
+{
+	letter->tmp_dir = open(folder->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (letter->tmp_dir < 0)
+		return "open tmp";
+	letter->new_dir = open(folder->new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return letter->new_dir < 0 ? "open new" : NULL;
+}
+
+static const char *store_letter(const struct maildir_folder *folder, bool make,
+				struct letter *letter, const struct buf *fields,
+				const struct spool_message *message)
 {
 	const char *failed;
 
-	letter->tmp_dir = open(m->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (letter->tmp_dir < 0)
-		return "open tmp";
-	letter->new_dir = open(m->new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (letter->new_dir < 0)
-		return "open new";
-	failed = write_letter(letter, fields, message);
+	if (make && access(folder->tmp, F_OK) != 0 && maildir_folder_make(folder))
+		return "make the folder";
+	failed = open_folder(folder, letter);
+	if (!failed)
+		failed = write_letter(letter, fields, message);
 	return failed ? failed : publish_letter(letter);
 }
 
@@ -344,21 +218,27 @@ static void close_letter(struct letter *letter, bool keep)
 		close(letter->new_dir);
 }
 
-int maildir_store(const struct maildir *m, const char *transaction, const struct buf *fields,
-		  const struct spool_message *message, char *ref, size_t ref_size)
+int maildir_store(const struct maildir *m, const char *transaction, bool quarantine,
+		  const struct buf *fields, const struct spool_message *message, char *ref,
+		  size_t ref_size)
 {
+	const struct maildir_folder *folder = quarantine ? &m->quarantine : &m->inbox;
 	struct letter letter = {.tmp_dir = -1, .new_dir = -1, .fd = -1};
 	const char *failed;
 	int error = 0;
 
 	assert(strlen(transaction) == strspn(transaction, IDENT_ALPHABET));
 	name_letter(m, transaction, fields->len + spool_message_size(message), &letter);
-	failed = store_letter(m, &letter, fields, message);
+	failed = store_letter(folder, quarantine, &letter, fields, message);
 	if (failed) {
 		error = errno;
-		log_error("maildir %s: %s: %s: %s", m->path, letter.name, failed, strerror(error));
+		log_error("maildir %s: %s: %s: %s", folder->path, letter.name, failed,
+			  strerror(error));
 	}
 	close_letter(&letter, !failed);
-	snprintf(ref, ref_size, "%s%s", failed ? "" : "new/", failed ? "" : letter.name);
+	if (failed)
+		ref[0] = '\0';
+	else
+		snprintf(ref, ref_size, "%snew/%s", quarantine ? QUARANTINE "/" : "", letter.name);
 	return error;
 }

@@ -20,7 +20,8 @@ struct spool_message;
 struct maildir;
 
 /* Makes the Maildir and its parents (mode 0700) where they are missing, checks that it can be
- * written, and sweeps tmp/. NULL with a reason in `error`. Strings are copied.
+ * written, and sweeps tmp/ (and that of the quarantine, if there is one). NULL with a reason in
+ * `error`. Strings are copied.
  *
  * Several processes may share a Maildir. The sweep removes a file that carries our naming when
  *
@@ -33,9 +34,12 @@ struct maildir *maildir_new(const char *path, const char *hostname, char *error,
  * octets would not stay within their header lines. */
 bool maildir_fields(const struct delivery_envelope *envelope, struct buf *out);
 /* Stores one message; usable from several threads. 0 when it is durable, with "new/<name>" in
- * `ref`. Else an errno, which is logged, and nothing is left behind. `transaction` is an ident. */
-int maildir_store(const struct maildir *m, const char *transaction, const struct buf *fields,
-		  const struct spool_message *message, char *ref, size_t ref_size);
+ * `ref`. Else an errno, which is logged, and nothing is left behind. `transaction` is an ident.
+ * With `quarantine` it goes to the folder .Quarantine of the Maildir (Maildir++), which is made
+ * when it is missing, and `ref` is ".Quarantine/new/<name>". */
+int maildir_store(const struct maildir *m, const char *transaction, bool quarantine,
+		  const struct buf *fields, const struct spool_message *message, char *ref,
+		  size_t ref_size);
 void maildir_free(struct maildir **m);
 
 #endif

@@ -21,6 +21,7 @@ int letterbox_setup(void **state)
 	letterbox.inbox = strdup(scratch_path(letterbox.dir, "a/b/inbox"));
 	letterbox.tmp = strdup(scratch_path(letterbox.inbox, "tmp"));
 	letterbox.new = strdup(scratch_path(letterbox.inbox, "new"));
+	letterbox.quarantine = false;
 	letterbox_open(LETTERBOX_HOST);
 	return 0;
 }
@@ -64,7 +65,7 @@ int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
 	assert_true(spool_message_append(m, data, len));
 	buf_init(&fields, 100000);
 	assert_true(maildir_fields(&envelope, &fields));
-	error = maildir_store(letterbox.maildir, id, &fields, m, ref, 128);
+	error = maildir_store(letterbox.maildir, id, letterbox.quarantine, &fields, m, ref, 128);
 	buf_fini(&fields);
 	spool_message_free(&m);
 	return error;

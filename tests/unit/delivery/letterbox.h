@@ -2,6 +2,7 @@
 #ifndef LETTERBOX_H
 #define LETTERBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "delivery/maildir.h"
@@ -13,6 +14,7 @@
 extern struct letterbox {
 	char *dir, *inbox, *tmp, *new;
 	struct maildir *maildir;
+	bool quarantine; /* what is stored goes there */
 } letterbox;
 
 int letterbox_setup(void **state);

@@ -24,6 +24,7 @@ struct sender {
 	struct delivery_result result;
 	unsigned calls;
 	bool abandons_itself;
+	bool quarantine;
 	struct delivery **frees;
 	struct sender *next;
 };
@@ -115,7 +116,8 @@ static void start(struct delivery *d, struct sender *s, size_t len, const char *
 					     .reverse_path = reverse_path,
 					     .recipients = recipients,
 					     .recipients_len = 1,
-					     .received = RECEIVED};
+					     .received = RECEIVED,
+					     .quarantine = s->quarantine};
 	char *content = malloc(len + 1);
 	struct spool_message *m;
 
@@ -228,6 +230,30 @@ static void sixty_four_at_once(void **state)
 	assert_int_equal(scratch_count(spool), 0);
 }
 
+/* The folder is made by whichever comes first, and none of the others minds. */
+static void sixty_four_for_the_quarantine(void **state)
+{
+	struct sender senders[65] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 64; i++) {
+		senders[i].quarantine = true;
+		start(maildir, &senders[i], i * 3000, "s@example.com");
+	}
+	start(maildir, &senders[64], 10, "s@example.com");
+	loop_until(65);
+	for (size_t i = 0; i < 64; i++) {
+		expect_ok(&senders[i]);
+		assert_memory_equal(senders[i].result.ref, ".Quarantine/new/", 16);
+		expect_content(&senders[i], i * 3000);
+	}
+	assert_memory_equal(senders[64].result.ref, "new/", 4);
+	assert_int_equal(stored(), 1);
+	assert_int_equal(scratch_count(scratch_path(inbox, ".Quarantine/new")), 64);
+	assert_int_equal(scratch_count(scratch_path(inbox, ".Quarantine/tmp")), 0);
+	assert_int_equal(scratch_count(spool), 0);
+}
+
 static void no_room_is_452(void **state)
 {
 	struct sender senders[2] = {0};
@@ -317,6 +343,7 @@ static void discard_answers_from_the_loop(void **state)
 
 	(void)state;
 	senders[0].next = &senders[2]; /* started from inside on_done */
+	senders[1].quarantine = true;  /* which it has none of */
 	start(discard, &senders[0], 10, "");
 	start(discard, &senders[1], 70000, "");
 	assert_int_equal(done, 0);
@@ -358,6 +385,7 @@ int main(void)
 		TEST(bad_maildir_is_refused),
 		TEST(one_message),
 		TEST(sixty_four_at_once),
+		TEST(sixty_four_for_the_quarantine),
 		TEST(no_room_is_452),
 		TEST(any_other_fault_is_451),
 		TEST(abandoned_is_stored_silently),

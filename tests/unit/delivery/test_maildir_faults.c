@@ -138,6 +138,40 @@ static void faults_of_the_disk(void **state)
 	assert_int_equal(scratch_count(letterbox.new), 1);
 }
 
+/* Where the folder is not there yet: durable before it gets a message. */
+static void faults_of_the_disk_in_quarantine(void **state)
+{
+	static const char steps_to_fail[] = {'f', 'l', 'd'};
+	char ref[128], *new;
+
+	(void)state;
+	letterbox.quarantine = true;
+	fail_step = 'd';
+	fail_error = EIO;
+	expect_failure(EIO);
+	expect_steps("D");
+	fail_step = 0;
+	assert_int_equal(letterbox_store(LETTERBOX_ID, "x", 1, ref), 0);
+	assert_string_equal(steps + strlen(steps) - 3, "fld");
+	assert_int_equal(strspn(steps, "d"), strlen(steps) - 3);
+	memset(steps, 0, sizeof steps);
+	new = strdup(scratch_path(letterbox.inbox, ".Quarantine/new"));
+	for (size_t i = 0; i < sizeof steps_to_fail; i++) {
+		fail_step = steps_to_fail[i];
+		fail_error = ENOSPC;
+		expect_failure(ENOSPC);
+		memset(steps, 0, sizeof steps);
+		assert_int_equal(scratch_count(new), 1);
+		assert_int_equal(scratch_count(scratch_path(letterbox.inbox, ".Quarantine/tmp")),
+				 0);
+	}
+	fail_step = 0;
+	assert_int_equal(letterbox_store(LETTERBOX_ID, "x", 1, ref), 0);
+	expect_steps("fld");
+	expect_nothing_left();
+	free(new);
+}
+
 static void sweep_of_another_while_writing(void **state)
 {
 	char ref[128];
@@ -284,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(faults_of_the_disk),
+		TEST(faults_of_the_disk_in_quarantine),
 		TEST(sweep_of_another_while_writing),
 		TEST(names_that_are_taken),
 		TEST(folders_that_went_away),
