@@ -39,6 +39,7 @@ void smtp_free(struct smtp **p)
 	smtp_auth_fini(&s->auth);
 	smtp_transaction_fini(&s->transaction);
 	free(s->mailbox);
+	free(s->new_sender);
 	free(s->helo);
 	free(s->new_helo);
 	free(s->greeting);
@@ -55,16 +56,6 @@ void smtp_end_transaction(struct smtp *s)
 }
 
 /* --- questions --- */
-
-enum smtp_step smtp_ask(struct smtp *s, enum hook hook)
-{
-	assert(s->wait == SMTP_WAIT_NOTHING);
-	verdict_fini(&s->verdict);
-	s->wait = SMTP_WAIT_VERDICT;
-	s->hook = hook;
-	s->answered = false;
-	return SMTP_NEED_VERDICT;
-}
 
 static enum smtp_step take_verdict(struct smtp *s)
 {
@@ -84,6 +75,36 @@ static enum smtp_step take_verdict(struct smtp *s)
 	return on_verdict[s->hook](s);
 }
 
+/* What is thrown away is nobody's business any more; the client is told what an accept tells it. */
+static bool is_decided(const struct smtp *s, enum hook hook)
+{
+	if (hook == HOOK_RCPT)
+		return s->transaction.discarded;
+	return (hook == HOOK_DATA || hook == HOOK_MESSAGE) && smtp_is_discarded(s);
+}
+
+enum smtp_step smtp_ask(struct smtp *s, enum hook hook)
+{
+	assert(s->wait == SMTP_WAIT_NOTHING);
+	verdict_fini(&s->verdict);
+	s->hook = hook;
+	if (is_decided(s, hook))
+		return take_verdict(s);
+	s->wait = SMTP_WAIT_VERDICT;
+	s->answered = false;
+	return SMTP_NEED_VERDICT;
+}
+
+bool smtp_is_refused(const struct smtp *s)
+{
+	return s->verdict.kind != VERDICT_ACCEPT && s->verdict.kind != VERDICT_DISCARD;
+}
+
+bool smtp_awaits_verdict(const struct smtp *s)
+{
+	return s->wait == SMTP_WAIT_VERDICT && !s->answered;
+}
+
 enum hook smtp_hook(const struct smtp *s)
 {
 	return s->hook;
@@ -101,7 +122,9 @@ void smtp_describe(const struct smtp *s, struct hook_request *request)
 	request->context.auth = s->authenticated ? &s->auth.facts : NULL;
 	request->helo = s->new_helo ? &s->new_helo->facts : NULL;
 	request->auth = s->hook == HOOK_AUTH ? &s->auth.facts : NULL;
-	request->mailbox = s->mailbox ? &s->mailbox->facts : NULL;
+	request->mailbox = s->new_sender ? &s->new_sender->facts
+			   : s->mailbox	 ? &s->mailbox->facts
+					 : NULL;
 	if (!smtp_transaction_is_open(t))
 		return;
 	request->context.mail = &t->sender->facts;
@@ -111,15 +134,38 @@ void smtp_describe(const struct smtp *s, struct hook_request *request)
 	request->accepted = (unsigned)t->recipients_len;
 }
 
+/* What is left of the kinds when a whole chain has answered. */
+static bool fits(enum verdict_kind kind, enum hook hook)
+{
+	switch (kind) {
+	case VERDICT_ACCEPT:
+	case VERDICT_TEMPFAIL:
+	case VERDICT_REJECT:
+	case VERDICT_DISCONNECT:
+		return true;
+	case VERDICT_DISCARD:
+		return hook == HOOK_MAIL || hook == HOOK_RCPT || hook == HOOK_DATA ||
+		       hook == HOOK_MESSAGE;
+	case VERDICT_BYPASS:
+	case VERDICT_QUARANTINE:
+	case VERDICT_MAX:
+		break;
+	}
+	return false;
+}
+
 void smtp_verdict(struct smtp *s, const struct verdict *verdict)
 {
 	char problem[128];
 
-	assert(s->wait == SMTP_WAIT_VERDICT && !s->answered);
+	assert(smtp_awaits_verdict(s) && fits(verdict->kind, s->hook));
 	assert(!verdict_problem(verdict, problem, sizeof problem));
-	verdict_fini(&s->verdict);
-	s->verdict = *verdict;
-	s->verdict.text = mem_copy_string(verdict->text);
+	s->verdict = (struct verdict){
+		.kind = verdict->kind,
+		.code = verdict->code,
+		.text = mem_copy_string(verdict->text),
+	};
+	memcpy(s->verdict.status, verdict->status, sizeof s->verdict.status);
 	s->answered = true;
 }
 
@@ -294,6 +340,13 @@ void smtp_body(const struct smtp *s, const char **data, size_t *len)
 uint64_t smtp_message_size(const struct smtp *s)
 {
 	return s->message.size;
+}
+
+bool smtp_is_discarded(const struct smtp *s)
+{
+	const struct smtp_transaction *t = &s->transaction;
+
+	return t->discarded || (t->accepted && !t->recipients_len);
 }
 
 bool smtp_in_body(const struct smtp *s)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "protocol/edit.h"
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
 
@@ -97,7 +98,10 @@ struct smtp_reply {
 	const struct hook_mailbox *mailbox;
 	/* AUTH: mechanism and user when a service was asked, else NULL. */
 	const struct hook_auth *auth;
-	unsigned recipients; /* DATA: how many were accepted */
+	unsigned recipients; /* DATA: how many were accepted, so far as the client knows */
+	/* Told as a success, and thrown away. RCPT, and MESSAGE in LMTP: nothing reaches this
+	 * recipient. MAIL, DATA, BDAT, MESSAGE: nothing reaches anybody. */
+	bool discarded;
 	int code;
 	const char *status; /* enhanced status code, "" where the reply has none */
 	const char *text;   /* first line, without code and status */
@@ -119,10 +123,31 @@ enum smtp_step smtp_step(struct smtp *s, struct buf *in, struct buf *out);
 /* --- SMTP_NEED_VERDICT --- */
 enum hook smtp_hook(const struct smtp *s);
 /* Fills the arguments of the open hook and, of the context, helo, mail and recipients. What it
- * points at stays as it is until smtp_verdict() (at the message hook: until its reply) or
- * smtp_free(). Usable at any time for the disconnect hook's counts. */
+ * points at stays as it is until smtp_edit(), smtp_verdict() (at the message hook: until its reply)
+ * or smtp_free(). Usable at any time for the disconnect hook's counts.
+ *
+ * Recipients that were discarded are in no list and no count of it; `index` counts RCPT commands
+ * and so has gaps where they were. */
 void smtp_describe(const struct smtp *s, struct hook_request *request);
-/* Copies what it needs of the verdict. */
+/* Makes the changes of the envelope that a service asks for, all or none of them; the kinds that
+ * speak of header fields are passed over. To be called while the verdict of the mail, data or
+ * message hook is awaited, any number of times; the recipients are those that smtp_describe() shows
+ * now, and what it has shown before is gone.
+ *
+ * NULL when they are made. Else what is wrong, for the service's author, in `problem` (printable
+ * ASCII): an address that MAIL or RCPT could not have had in this transaction, too many recipients
+ * or none left, a place without one, an edit that has no sense at this hook. The parameters of MAIL
+ * stay with a new sender. A recipient that is there already is added by nothing. The drops are made
+ * before the additions. LMTP answers the RCPT commands that were accepted, whatever was edited. */
+const char *smtp_edit(struct smtp *s, const struct edit *edits, size_t edits_len, char *problem,
+		      size_t size);
+/* Copies what it needs of the verdict: accept, tempfail, reject, disconnect, or at mail, rcpt, data
+ * and message discard.
+ *
+ * A discard is told the client as an accept, with the same replies and refusals of the gateway's
+ * own. At rcpt it drops this recipient, which counts for DATA and for the limit as an accepted one
+ * does. Elsewhere it drops the message. When nobody is left who could receive anything, no more
+ * hooks are asked in the transaction, and its octets are no SMTP_GOT_BODY. */
 void smtp_verdict(struct smtp *s, const struct verdict *verdict);
 
 /* --- SMTP_NEED_TLS --- */
@@ -189,6 +214,9 @@ bool smtp_in_body(const struct smtp *s);
 bool smtp_message_waits(const struct smtp *s);
 
 /* --- SMTP_NEED_DELIVERY --- */
+/* The message is to be thrown away, and smtp_delivered() to be told what a delivery would have
+ * said, so that the client cannot see it. */
+bool smtp_is_discarded(const struct smtp *s);
 /* The delivery's result becomes the reply, unless the message verdict was an accept with code or
  * text of its own and the result is a success. */
 void smtp_delivered(struct smtp *s, int code, const char *status, const char *text);

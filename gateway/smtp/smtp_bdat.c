@@ -80,8 +80,8 @@ enum smtp_step smtp_bdat_command(struct smtp *s, struct octets argument,
 	if (s->message.by_chunks)
 		return begin_chunk(s);
 	s->reply.verb = SMTP_DATA;
-	s->reply.recipients = (unsigned)s->transaction.recipients_len;
-	if (!s->transaction.recipients_len)
+	s->reply.recipients = (unsigned)s->transaction.accepted;
+	if (!s->transaction.accepted)
 		return skip(s, no_recipients);
 	s->message.by_chunks = true;
 	return smtp_ask(s, HOOK_DATA);
@@ -89,7 +89,7 @@ enum smtp_step smtp_bdat_command(struct smtp *s, struct octets argument,
 
 enum smtp_step smtp_bdat_on_data(struct smtp *s)
 {
-	if (s->verdict.kind != VERDICT_ACCEPT) {
+	if (smtp_is_refused(s)) {
 		smtp_end_transaction(s);
 		return skip_as_told(s);
 	}
@@ -106,6 +106,7 @@ static enum smtp_step end_chunk(struct smtp *s)
 	s->phase = SMTP_PHASE_COMMAND;
 	if (s->chunk.last || smtp_message_is_doomed(s))
 		return smtp_message_finish(s);
+	s->reply.discarded = smtp_is_discarded(s);
 	snprintf(text, sizeof text, "%llu octets received", (unsigned long long)m->chunk_size);
 	return smtp_reply_send(s, 250, "2.0.0", text);
 }

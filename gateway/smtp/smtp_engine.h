@@ -6,6 +6,7 @@
  *      smtp_commands.c   the command table and the commands that are no part of a transaction
  *      smtp_login.c      AUTH
  *      smtp_envelope.c   MAIL and RCPT
+ *      smtp_edit.c       a service's changes of sender and recipients
  *      smtp_message.c    DATA, the message, its delivery
  *      smtp_bdat.c       BDAT, the message in chunks
  *      smtp_reply.c      every octet that goes out */
@@ -109,6 +110,7 @@ struct smtp {
 	struct smtp_problem chunk_problem; /* why it is skipped; code 0: the last verdict */
 	struct smtp_helo *new_helo;
 	struct smtp_mailbox *mailbox;
+	struct smtp_mailbox *new_sender; /* MAIL: a service's, for that in `mailbox`; or NULL */
 
 	struct smtp_transaction transaction;
 	bool transaction_reported; /* the caller was told that one has begun */
@@ -124,8 +126,12 @@ struct smtp {
 	unsigned repeats; /* that are still to be said */
 };
 
-/* Opens the question; the answer comes to the function that smtp.c has for the hook. */
+/* Opens the question; the answer comes to the function that smtp.c has for the hook, at once when
+ * the message is discarded already. */
 enum smtp_step smtp_ask(struct smtp *s, enum hook hook);
+bool smtp_awaits_verdict(const struct smtp *s);
+/* The last verdict is neither an accept nor a discard, which the client takes for one. */
+bool smtp_is_refused(const struct smtp *s);
 /* What reads next, reads. */
 enum smtp_step smtp_advance(struct smtp *s);
 /* The transaction is over; its facts can be read until the next step. */
@@ -169,6 +175,11 @@ enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument);
 enum smtp_step smtp_envelope_on_mail(struct smtp *s);
 enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument);
 enum smtp_step smtp_envelope_on_rcpt(struct smtp *s);
+/* The relay rule. */
+bool smtp_envelope_may_receive(const struct smtp *s, const struct smtp_path *path);
+/* The parameters of MAIL have SMTPUTF8. */
+bool smtp_envelope_has_smtputf8(const struct hook_param *params, size_t len);
+bool smtp_envelope_is_utf8(struct octets text);
 
 /* smtp_message.c */
 enum smtp_step smtp_message_data(struct smtp *s, struct octets argument);

@@ -54,7 +54,7 @@ static enum smtp_step refuse(struct smtp *s, struct smtp_problem problem)
 
 /* --- octets above 127: RFC 6531 --- */
 
-static bool is_utf8(struct octets text)
+bool smtp_envelope_is_utf8(struct octets text)
 {
 	for (size_t at = 0, n; at < text.len; at += n) {
 		n = utf8_length(text.data + at, text.len - at);
@@ -76,12 +76,12 @@ static struct smtp_problem check_utf8(const struct smtp *s, struct octets argume
 		return (struct smtp_problem){553, "5.6.7", "A non-ASCII address needs SMTPUTF8"};
 	if (!allowed)
 		return eight_bit;
-	if (!is_utf8(argument))
+	if (!smtp_envelope_is_utf8(argument))
 		return (struct smtp_problem){501, "5.5.2", "Not UTF-8"};
 	return (struct smtp_problem){0};
 }
 
-static bool has_smtputf8(const struct hook_param *params, size_t len)
+bool smtp_envelope_has_smtputf8(const struct hook_param *params, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (text_is(params[i].name.data, params[i].name.len, "SMTPUTF8"))
@@ -222,7 +222,8 @@ enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument)
 	if (s->messages >= s->settings->messages)
 		return smtp_reply_closing(s, DISCONNECT_MESSAGES);
 	if (!problem.code)
-		problem = check_utf8(s, argument, &path, has_smtputf8(params.list, params.len));
+		problem = check_utf8(s, argument, &path,
+				     smtp_envelope_has_smtputf8(params.list, params.len));
 	if (problem.code)
 		return refuse(s, problem);
 	s->mailbox = smtp_mailbox_new(&path, &params);
@@ -235,16 +236,17 @@ enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument)
 
 enum smtp_step smtp_envelope_on_mail(struct smtp *s)
 {
-	if (s->verdict.kind != VERDICT_ACCEPT)
+	if (smtp_is_refused(s))
 		return smtp_reply_refusal(s, HOOK_MAIL);
-	smtp_transaction_begin(&s->transaction, &s->mailbox);
+	smtp_transaction_begin(&s->transaction, s->new_sender ? &s->new_sender : &s->mailbox);
+	s->transaction.discarded = s->reply.discarded = s->verdict.kind == VERDICT_DISCARD;
 	return smtp_reply_accept(s, HOOK_MAIL, 250, "2.1.0", "Sender OK");
 }
 
 /* The relay rule. No service can lift it: an open relay would be one wrong "accept" away. "%" and
  * "!" in the local part mean nothing here, so user%elsewhere@ours is a mailbox of ours. Only the
  * case of ASCII letters is ignored: a U-label must be listed as it is sent. */
-static bool may_receive(const struct smtp *s, const struct smtp_path *path)
+bool smtp_envelope_may_receive(const struct smtp *s, const struct smtp_path *path)
 {
 	const struct smtp_settings *settings = s->settings;
 
@@ -267,8 +269,9 @@ enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument)
 
 	s->transaction.tried++;
 	if (!problem.code)
-		problem = check_utf8(s, argument, &path,
-				     has_smtputf8(sender->params, sender->params_len));
+		problem =
+			check_utf8(s, argument, &path,
+				   smtp_envelope_has_smtputf8(sender->params, sender->params_len));
 	if (problem.code)
 		return refuse(s, problem);
 	s->mailbox = smtp_mailbox_new(&path, &params);
@@ -276,19 +279,21 @@ enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument)
 	problem = check_params(s, rcpt_parameters, &params);
 	if (problem.code)
 		return refuse(s, problem);
-	if (!may_receive(s, &path))
+	if (!smtp_envelope_may_receive(s, &path))
 		return smtp_reply_fault(s, 550, "5.7.1", "Relay access denied");
 	/* RFC 5321 4.5.3.1.10: 452, so that the client sends the message again to the others. It is
 	 * no fault. */
-	if (s->transaction.recipients_len >= s->settings->recipients)
+	if (s->transaction.accepted >= s->settings->recipients)
 		return smtp_reply_send(s, 452, "4.5.3", "Too many recipients");
 	return smtp_ask(s, HOOK_RCPT);
 }
 
 enum smtp_step smtp_envelope_on_rcpt(struct smtp *s)
 {
-	if (s->verdict.kind != VERDICT_ACCEPT)
+	if (smtp_is_refused(s))
 		return smtp_reply_refusal(s, HOOK_RCPT);
-	smtp_transaction_add(&s->transaction, &s->mailbox);
+	s->mailbox->discarded = s->verdict.kind == VERDICT_DISCARD;
+	s->reply.discarded = s->mailbox->discarded || s->transaction.discarded;
+	smtp_transaction_accept(&s->transaction, &s->mailbox);
 	return smtp_reply_accept(s, HOOK_RCPT, 250, "2.1.5", "Recipient OK");
 }

@@ -34,9 +34,9 @@ void smtp_message_begin(struct smtp *s)
 enum smtp_step smtp_message_data(struct smtp *s, struct octets argument)
 {
 	(void)argument;
-	s->reply.recipients = (unsigned)s->transaction.recipients_len;
+	s->reply.recipients = (unsigned)s->transaction.accepted;
 	/* RFC 5321 3.3, RFC 2033 4.2 */
-	if (!s->transaction.recipients_len)
+	if (!s->transaction.accepted)
 		return smtp_reply_fault(s, s->settings->lmtp ? 503 : 554, "5.5.1",
 					"No valid recipients");
 	/* RFC 3030 section 3: what DATA does to lines would break it. */
@@ -45,16 +45,24 @@ enum smtp_step smtp_message_data(struct smtp *s, struct octets argument)
 	return smtp_ask(s, HOOK_DATA);
 }
 
+static void take_discard(struct smtp *s)
+{
+	if (s->verdict.kind == VERDICT_DISCARD)
+		s->transaction.discarded = true;
+}
+
 enum smtp_step smtp_message_on_data(struct smtp *s)
 {
 	char line[VERDICT_LINE_MAX + 1];
 
+	take_discard(s);
 	if (s->message.by_chunks)
 		return smtp_bdat_on_data(s);
-	if (s->verdict.kind != VERDICT_ACCEPT) {
+	if (smtp_is_refused(s)) {
 		smtp_end_transaction(s);
 		return smtp_reply_refusal(s, HOOK_DATA);
 	}
+	s->reply.discarded = smtp_is_discarded(s);
 	smtp_message_begin(s);
 	s->phase = SMTP_PHASE_BODY;
 	return smtp_reply_send(s, 354, "",
@@ -116,7 +124,7 @@ bool smtp_message_take_body(struct smtp *s)
 
 	m->size += m->body.len;
 	smtp_received_scan(&m->received, m->body.data, m->body.len);
-	return !smtp_message_is_doomed(s);
+	return !smtp_message_is_doomed(s) && !smtp_is_discarded(s);
 }
 
 enum smtp_step smtp_message_read(struct smtp *s)
@@ -143,10 +151,11 @@ enum smtp_step smtp_message_read(struct smtp *s)
 
 enum smtp_step smtp_message_on_message(struct smtp *s)
 {
-	if (s->verdict.kind != VERDICT_ACCEPT) {
+	if (smtp_is_refused(s)) {
 		smtp_end_transaction(s);
 		return smtp_reply_refusal(s, HOOK_MESSAGE);
 	}
+	take_discard(s);
 	s->wait = SMTP_WAIT_DELIVERY;
 	s->answered = false;
 	return SMTP_NEED_DELIVERY;
@@ -160,6 +169,7 @@ enum smtp_step smtp_message_on_delivered(struct smtp *s)
 	smtp_end_transaction(s);
 	if (result->code >= 300)
 		return smtp_reply_send(s, result->code, result->status, result->text);
+	s->reply.discarded = smtp_is_discarded(s);
 	s->messages++;
 	/* A list with some dead addresses is no attack, as long as mail comes of it. */
 	s->forgiven = s->errors;

@@ -61,6 +61,13 @@ static void write_lines(struct smtp *s, const char *text)
 	assert(!s->out->overflow); /* nothing is read while `out` is half full */
 }
 
+/* LMTP: the reply to a message, for one of its recipients. */
+static void speak_to(struct smtp *s, const struct smtp_mailbox *recipient)
+{
+	s->reply.mailbox = &recipient->facts;
+	s->reply.discarded = s->reply.code < 300 && (smtp_is_discarded(s) || recipient->discarded);
+}
+
 /* RFC 2033 4.2: after the final dot each accepted recipient gets a reply of its own. They are all
  * the same, since one delivery answers for all. A 421 is no answer for any of them. */
 static void begin_repeats(struct smtp *s)
@@ -72,8 +79,10 @@ static void begin_repeats(struct smtp *s)
 	/* RFC 3030 section 2: a chunk that is not the last has one reply, also here. */
 	if (s->line.len && !s->chunk.last)
 		return;
-	s->reply.mailbox = t->recipients_len ? &t->recipients[0] : NULL;
-	s->repeats = t->recipients_len ? (unsigned)t->recipients_len - 1 : 0;
+	if (!t->accepted)
+		return;
+	speak_to(s, t->mailboxes[0]);
+	s->repeats = (unsigned)t->accepted - 1;
 }
 
 void smtp_reply_challenge(struct smtp *s, const char *text)
@@ -87,7 +96,7 @@ enum smtp_step smtp_reply_again(struct smtp *s)
 
 	if (s->out->len > SMTP_OUT_MAX / 2)
 		return SMTP_NEED_INPUT;
-	s->reply.mailbox = &t->recipients[t->recipients_len - s->repeats];
+	speak_to(s, t->mailboxes[t->accepted - s->repeats]);
 	s->repeats--;
 	s->reply.line = (struct octets){"", 0};
 	describe_transaction(s);
@@ -192,7 +201,7 @@ enum smtp_step smtp_reply_refusal_as(struct smtp *s, int code, const char *statu
 	const char *text = s->verdict.text ? s->verdict.text : default_refusal(code);
 
 	/* Whatever goes wrong with a verdict, a refusal is never said with a 2yz or 354. */
-	assert(s->verdict.kind != VERDICT_ACCEPT && code >= 400);
+	assert(smtp_is_refused(s) && code >= 400);
 	if (s->verdict.kind == VERDICT_DISCONNECT || code == 421)
 		return smtp_reply_last(s, code, status, text, DISCONNECT_POLICY);
 	return smtp_reply_send(s, code, status, text);
@@ -239,6 +248,8 @@ void smtp_reply_forget(struct smtp *s)
 	s->new_helo = NULL;
 	free(s->mailbox);
 	s->mailbox = NULL;
+	free(s->new_sender);
+	s->new_sender = NULL;
 	if (!s->authenticated)
 		smtp_auth_fini(&s->auth);
 	smtp_line_fini(&s->line);

@@ -1,5 +1,6 @@
 #include "smtp_transaction.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,22 +59,38 @@ void smtp_transaction_begin(struct smtp_transaction *t, struct smtp_mailbox **se
 	*sender = NULL;
 }
 
+/* Room for one more. */
+static void *grow(void *list, size_t len, size_t *size, size_t each)
+{
+	if (len < *size)
+		return list;
+	*size = *size ? *size * 2 : 4;
+	return mem_resize(list, *size * each);
+}
+
 void smtp_transaction_add(struct smtp_transaction *t, struct smtp_mailbox **recipient)
 {
-	if (t->recipients_len == t->recipients_size) {
-		t->recipients_size = t->recipients_size ? t->recipients_size * 2 : 4;
-		t->recipients =
-			mem_resize(t->recipients, t->recipients_size * sizeof *t->recipients);
-		t->mailboxes = mem_resize(t->mailboxes, t->recipients_size * sizeof *t->mailboxes);
+	t->mailboxes =
+		grow(t->mailboxes, t->mailboxes_len, &t->mailboxes_size, sizeof *t->mailboxes);
+	t->mailboxes[t->mailboxes_len++] = *recipient;
+	if (!(*recipient)->discarded) {
+		t->recipients = grow(t->recipients, t->recipients_len, &t->recipients_size,
+				     sizeof *t->recipients);
+		t->recipients[t->recipients_len++] = (*recipient)->facts;
 	}
-	t->recipients[t->recipients_len] = (*recipient)->facts;
-	t->mailboxes[t->recipients_len++] = *recipient;
 	*recipient = NULL;
+}
+
+void smtp_transaction_accept(struct smtp_transaction *t, struct smtp_mailbox **recipient)
+{
+	assert(t->accepted == t->mailboxes_len);
+	smtp_transaction_add(t, recipient);
+	t->accepted++;
 }
 
 void smtp_transaction_fini(struct smtp_transaction *t)
 {
-	for (size_t i = 0; i < t->recipients_len; i++)
+	for (size_t i = 0; i < t->mailboxes_len; i++)
 		free(t->mailboxes[i]);
 	free(t->mailboxes);
 	free(t->recipients);

@@ -150,6 +150,8 @@ static void trace_reply(struct driver *d)
 		trace_octets(d, "mailbox", reply->mailbox->address);
 	if (reply->verb == SMTP_DATA)
 		buf_printf(&d->trace, " recipients=%u", reply->recipients);
+	if (reply->discarded)
+		buf_append_string(&d->trace, " discarded");
 	if (reply->violation)
 		buf_printf(&d->trace, " violation=%s", reply->violation);
 	buf_printf(&d->trace, "%s%s\n", reply->transaction_begun ? " begun" : "",
@@ -158,11 +160,9 @@ static void trace_reply(struct driver *d)
 
 /* --- what the engine asks for --- */
 
-static void answer(struct driver *d)
+static void describe(struct driver *d)
 {
 	struct hook_request request = {0};
-	enum hook hook = smtp_hook(d->smtp);
-	struct verdict verdict = {.kind = VERDICT_ACCEPT};
 
 	smtp_describe(d->smtp, &request);
 	if (request.context.mail)
@@ -170,18 +170,45 @@ static void answer(struct driver *d)
 	for (size_t i = 0; i < request.context.recipients_len; i++)
 		check_mailbox(&request.context.recipients[i]);
 	trace_question(d, &request);
-	d->asked[hook]++;
+}
+
+/* The next service of the chain sees what has become of the envelope. */
+static void edit(struct driver *d, const struct driver_rule *rule)
+{
+	char problem[256];
+
+	if (smtp_edit(d->smtp, rule->verdict.edits, rule->verdict.edits_len, problem,
+		      sizeof problem))
+		buf_printf(&d->trace, "problem %s\n", problem);
+	describe(d);
+}
+
+static const struct driver_rule *find_rule(const struct driver *d, enum hook hook)
+{
 	for (size_t i = 0; i < DRIVER_RULES_MAX; i++) {
 		const struct driver_rule *rule = &d->script->rules[i];
 		bool used = rule->verdict.kind != VERDICT_ACCEPT || rule->verdict.code ||
-			    rule->verdict.text || rule->verdict.status[0];
+			    rule->verdict.text || rule->verdict.status[0] ||
+			    rule->verdict.edits_len;
 
-		if (used && rule->hook == hook && (!rule->nth || rule->nth == d->asked[hook])) {
-			verdict = rule->verdict;
-			break;
-		}
+		if (used && rule->hook == hook && (!rule->nth || rule->nth == d->asked[hook]))
+			return rule;
 	}
-	smtp_verdict(d->smtp, &verdict);
+	return NULL;
+}
+
+static void answer(struct driver *d)
+{
+	enum hook hook = smtp_hook(d->smtp);
+	struct verdict accept = {.kind = VERDICT_ACCEPT};
+	const struct driver_rule *rule;
+
+	describe(d);
+	d->asked[hook]++;
+	rule = find_rule(d, hook);
+	if (rule && rule->verdict.edits_len)
+		edit(d, rule);
+	smtp_verdict(d->smtp, rule ? &rule->verdict : &accept);
 }
 
 static void store(struct driver *d)
@@ -203,12 +230,17 @@ static void deliver(struct driver *d)
 	struct hook_request request = {0};
 
 	smtp_describe(d->smtp, &request);
-	if (!request.context.mail || !request.context.recipients_len ||
-	    !smtp_message_waits(d->smtp) || smtp_message_size(d->smtp) != d->message.len)
+	if (!request.context.mail || !smtp_message_waits(d->smtp))
 		abort();
-	buf_append(&d->messages, buf_head(&d->message), d->message.len);
-	buf_append_string(&d->messages, "#");
-	buf_append_string(&d->trace, "deliver\n");
+	if (smtp_is_discarded(d->smtp)) {
+		buf_append_string(&d->trace, "throw away\n");
+	} else {
+		if (!request.context.recipients_len || smtp_message_size(d->smtp) != d->message.len)
+			abort();
+		buf_append(&d->messages, buf_head(&d->message), d->message.len);
+		buf_append_string(&d->messages, "#");
+		buf_append_string(&d->trace, "deliver\n");
+	}
 	smtp_delivered(d->smtp, script->delivery_code ? script->delivery_code : 250,
 		       script->delivery_status ? script->delivery_status : "2.0.0",
 		       script->delivery_text ? script->delivery_text : "OK id=T");

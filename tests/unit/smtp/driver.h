@@ -17,7 +17,7 @@
 struct driver_rule {
 	enum hook hook;
 	unsigned nth;
-	struct verdict verdict;
+	struct verdict verdict; /* its edits are asked for first */
 };
 
 #define DRIVER_RULES_MAX 8
