@@ -56,6 +56,8 @@ static void verb_event(struct event *e, const struct smtp *smtp, const struct sm
 	add_reply(e, reply);
 	if (e->kind == EVENT_MESSAGE)
 		event_add_text(e, "text", reply->text);
+	if (reply->discarded && (e->kind == EVENT_RCPT || e->kind == EVENT_MESSAGE))
+		event_add_boolean(e, "discarded", true);
 	event_add_text(e, "by", by);
 }
 

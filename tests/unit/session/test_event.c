@@ -24,11 +24,14 @@ static struct smtp_settings settings = {
 	.accept_domains_len = 1,
 };
 
+/* What the services say at a hook. */
+static enum verdict_kind answers[HOOK_MAX];
+
 /* Plays the lines and appends every event as JSON, a line each. */
 static void play(const char *lines, struct json_out *events)
 {
 	struct smtp *smtp = smtp_new(&settings);
-	struct verdict verdict = {.kind = VERDICT_ACCEPT};
+	struct verdict verdict = {0};
 	struct event list[SESSION_EVENTS_MAX];
 	struct buf in, out;
 	size_t n;
@@ -40,6 +43,7 @@ static void play(const char *lines, struct json_out *events)
 	for (;;) {
 		switch (smtp_step(smtp, &in, &out)) {
 		case SMTP_NEED_VERDICT:
+			verdict.kind = answers[smtp_hook(smtp)];
 			smtp_verdict(smtp, &verdict);
 			continue;
 		case SMTP_NEED_TLS:
@@ -121,6 +125,49 @@ static void test_transaction(void **state)
 	       expected);
 }
 
+/* Whoever watches learns that nothing comes of it, the client does not. */
+static void test_discard(void **state)
+{
+	static const char *const recipient[] = {
+		"\"event\":\"command\"",
+		"\"event\":\"ehlo\"",
+		"\"event\":\"command\"",
+		"\"event\":\"mail\",\"session\":\"S\",\"transaction\":\"T\",\"data\":{\"address\":"
+		"\"\",\"code\":250,\"status\":\"2.1.0\"}",
+		"\"text\":\"Recipient OK\"}",
+		"\"data\":{\"address\":\"x@example.com\",\"code\":250,\"status\":\"2.1.5\","
+		"\"discarded\":true}",
+		"\"event\":\"command\"",
+		"\"data\":{\"recipients\":1,\"code\":354}",
+		"\"data\":{\"size\":4,\"code\":250,\"status\":\"2.0.0\",\"text\":\"OK\","
+		"\"discarded\":true}",
+		NULL,
+	};
+	static const char *const message[] = {
+		"\"event\":\"command\"",
+		"\"event\":\"ehlo\"",
+		"\"event\":\"command\"",
+		"\"event\":\"mail\"",
+		"\"event\":\"command\"",
+		"\"data\":{\"address\":\"x@example.com\",\"code\":250,\"status\":\"2.1.5\"}",
+		"\"event\":\"command\"",
+		"\"event\":\"data\"",
+		"\"data\":{\"size\":4,\"code\":250,\"status\":\"2.0.0\",\"text\":\"OK\","
+		"\"discarded\":true}",
+		NULL,
+	};
+	const char *lines =
+		"HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nDATA\r\nhi\r\n.\r\n";
+
+	(void)state;
+	answers[HOOK_RCPT] = VERDICT_DISCARD;
+	expect(lines, recipient);
+	answers[HOOK_RCPT] = VERDICT_ACCEPT;
+	answers[HOOK_MESSAGE] = VERDICT_DISCARD;
+	expect(lines, message);
+	answers[HOOK_MESSAGE] = VERDICT_ACCEPT;
+}
+
 static void test_violation(void **state)
 {
 	static const char *const expected[] = {
@@ -191,9 +238,8 @@ static void test_bdat(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_transaction),
-		cmocka_unit_test(test_violation),
-		cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_transaction), cmocka_unit_test(test_discard),
+		cmocka_unit_test(test_violation),   cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_bdat),
 	};
 
