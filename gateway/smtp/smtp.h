@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "protocol/edit.h"
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
 

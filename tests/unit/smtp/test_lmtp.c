@@ -151,6 +151,49 @@ static void test_no_recipient(void **state)
 			});
 }
 
+/* LMTP: the replies are those of the RCPT commands, whatever became of their recipients. */
+static void test_edited_recipients(void **state)
+{
+	char x[] = "x@example.com", y[] = "y@example.com";
+	struct edit edits[] = {
+		{.kind = EDIT_DROP_RECIPIENT, .nth = 1},
+		{.kind = EDIT_ADD_RECIPIENT, .value = x},
+		{.kind = EDIT_ADD_RECIPIENT, .value = y},
+	};
+	struct driver_script script = {
+		SCRIPT("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.com>\r\n"
+		       "RCPT TO:<b@example.com>\r\nBDAT 1 LAST\r\nx"),
+	};
+
+	(void)state;
+	script.rules[0] = (struct driver_rule){HOOK_DATA, 1, {.edits = edits, .edits_len = 3}};
+	script.settings = driver_settings();
+	script.settings.lmtp = true;
+	expect(&script,
+	       (struct expected){
+		       .trace = "ask connect\nGREETING 220 \"mx.test ESMTP\"\nask ehlo LHLO=c\n"
+				"LHLO 250 \"mx.test\" line=LHLO c helo=c\n"
+				"ask mail client=c address= local= domain=\n"
+				"MAIL 250 2.1.0 \"Sender OK\" line=MAIL FROM:<> mailbox= begun\n"
+				"ask rcpt client=c address=a@example.com local=a "
+				"domain=example.com index=1 accepted=0 from=\n"
+				"RCPT 250 2.1.5 \"Recipient OK\" line=RCPT TO:<a@example.com> "
+				"mailbox=a@example.com\n"
+				"ask rcpt client=c address=b@example.com local=b "
+				"domain=example.com index=2 accepted=1 from=\n"
+				"RCPT 250 2.1.5 \"Recipient OK\" line=RCPT TO:<b@example.com> "
+				"mailbox=b@example.com\n"
+				"ask data client=c from= to=a@example.com to=b@example.com\n"
+				"ask data client=c from= to=b@example.com to=x@example.com "
+				"to=y@example.com\n"
+				"ask message client=c from= to=b@example.com to=x@example.com "
+				"to=y@example.com size=1\n"
+				"deliver\n"
+				"MESSAGE 250 2.0.0 \"OK id=T\" line=BDAT 1 LAST "
+				"mailbox=a@example.com\n"
+				"MESSAGE 250 2.0.0 \"OK id=T\" mailbox=b@example.com ended\n"});
+}
+
 /* More replies than fit: the engine waits until they have drained, and the end of the session does
  * not wait for them. */
 static void test_many(void **state)
@@ -209,7 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),     cmocka_unit_test(test_each_recipient),
 		cmocka_unit_test(test_each_refusal), cmocka_unit_test(test_no_recipient),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many),	     cmocka_unit_test(test_edited_recipients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
