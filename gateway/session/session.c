@@ -102,6 +102,11 @@ static void on_timeout(struct session *s)
 static void report_reply(struct session *s)
 {
 	const struct smtp_reply *reply = smtp_last_reply(s->smtp);
+	const struct session_said said = {
+		.by = s->by[0] ? s->by : NULL,
+		.labels = s->memory ? policy_memory_labels(s->memory) : NULL,
+		.quarantine = s->quarantine || s->quarantine_all,
+	};
 	struct event events[SESSION_EVENTS_MAX];
 	size_t n;
 
@@ -109,8 +114,7 @@ static void report_reply(struct session *s)
 	 * id yet. */
 	if (reply->transaction_begun && !s->transaction[0])
 		ident_make(s->transaction);
-	n = session_event_reply(s->smtp, s->id, session_transaction(s), s->by[0] ? s->by : NULL,
-				events);
+	n = session_event_reply(s->smtp, s->id, session_transaction(s), &said, events);
 	for (size_t i = 0; i < n; i++)
 		session_publish(s, &events[i]);
 	if (reply->transaction_ended && s->in_transaction && reply->verb != SMTP_MESSAGE)
@@ -122,6 +126,9 @@ static void report_reply(struct session *s)
 	if (!s->in_transaction) { /* also after a MAIL that a service has refused: its id was for
 				     nothing */
 		s->transaction[0] = '\0';
+		s->quarantine = false;
+		if (s->memory)
+			policy_memory_end_transaction(s->memory);
 		if (s->message)
 			spool_message_free(&s->message);
 	}
@@ -212,9 +219,11 @@ void session_advance(struct session *s)
 			session_open_xclient(s);
 			break;
 		case SMTP_NEED_DELIVERY:
-			session_deliver(s);
-			wait_for(s, SESSION_WAIT_DELIVERY);
-			return;
+			if (!session_deliver(s)) {
+				wait_for(s, SESSION_WAIT_DELIVERY);
+				return;
+			}
+			break;
 		case SMTP_FINISHED:
 			finish(s);
 			return;
@@ -236,6 +245,8 @@ static void on_secure(struct session *s)
 		event_add_octets(&event, "sni", (struct octets){sni, strlen(sni)});
 	session_publish(s, &event);
 	smtp_tls_started(s->smtp);
+	if (s->memory)
+		policy_memory_secure(s->memory);
 	session_advance(s);
 }
 

@@ -45,6 +45,7 @@ struct session_host {
 	double banner_wait; /* seconds a client must be silent before the banner; 0: it need not */
 	uint64_t data_rate; /* least octets a second of a message; 0: any */
 	double command_timeout, data_timeout, session_time; /* seconds */
+	double message_time; /* seconds that the services together may take for a message */
 	void (*on_empty)(
 		void *arg); /* the last session has ended, from the loop; NULL: nobody asks */
 	void *arg;

@@ -64,6 +64,7 @@ void session_end(struct session *s)
 	transport_free(&s->transport);
 	smtp_free(&s->smtp);
 	verdict_fini(&s->late);
+	policy_memory_free(&s->memory);
 	session_open_fini(s);
 	list_remove(&s->link);
 	atomic_fetch_sub_explicit(&host->slot->open, 1, memory_order_relaxed);

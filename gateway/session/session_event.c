@@ -37,7 +37,7 @@ static void command_event(struct event *e, const struct smtp_reply *reply)
 }
 
 static void verb_event(struct event *e, const struct smtp *smtp, const struct smtp_reply *reply,
-		       const char *by)
+		       const struct session_said *said)
 {
 	if (reply->helo) {
 		event_add_text(e, "verb", reply->helo->verb);
@@ -58,11 +58,16 @@ static void verb_event(struct event *e, const struct smtp *smtp, const struct sm
 		event_add_text(e, "text", reply->text);
 	if (reply->discarded && (e->kind == EVENT_RCPT || e->kind == EVENT_MESSAGE))
 		event_add_boolean(e, "discarded", true);
-	event_add_text(e, "by", by);
+	event_add_text(e, "by", said->by);
+	if (e->kind != EVENT_MESSAGE)
+		return;
+	event_add_text(e, "labels", said->labels);
+	if (said->quarantine)
+		event_add_boolean(e, "quarantine", true);
 }
 
 size_t session_event_reply(const struct smtp *smtp, const char *session, const char *transaction,
-			   const char *by, struct event events[SESSION_EVENTS_MAX])
+			   const struct session_said *said, struct event events[SESSION_EVENTS_MAX])
 {
 	const struct smtp_reply *reply = smtp_last_reply(smtp);
 	enum event_kind kind;
@@ -79,7 +84,7 @@ size_t session_event_reply(const struct smtp *smtp, const char *session, const c
 	}
 	if (own_event(reply->verb, &kind)) {
 		event_init(&events[n], kind, session, transaction);
-		verb_event(&events[n++], smtp, reply, by);
+		verb_event(&events[n++], smtp, reply, said);
 	}
 	return n;
 }

@@ -8,10 +8,18 @@
 /* One reply gives at most this many events. */
 #define SESSION_EVENTS_MAX 3
 
+/* What services have said, and the engine does not know. */
+struct session_said {
+	const char *by;	    /* the service that decided, or NULL */
+	const char *labels; /* words with a space between them, or NULL */
+	bool quarantine;    /* the message is held */
+};
+
 /* Fills `events` with what smtp_last_reply() says has happened, in order, and returns how many: a
- * violation, the command with its reply, the event of its own that the command has. `by` is the
- * service that decided, or NULL. The events borrow from the engine until its next step. */
+ * violation, the command with its reply, the event of its own that the command has. The events
+ * borrow from the engine until its next step. */
 size_t session_event_reply(const struct smtp *smtp, const char *session, const char *transaction,
-			   const char *by, struct event events[SESSION_EVENTS_MAX]);
+			   const struct session_said *said,
+			   struct event events[SESSION_EVENTS_MAX]);
 
 #endif

@@ -99,6 +99,8 @@ void session_describe(struct session *s, enum hook hook)
 	s->request.session = s->id;
 	s->request.transaction = session_transaction(s);
 	describe_connection(s, &s->request.context);
+	if (s->memory)
+		s->request.context.labels = policy_memory_labels(s->memory);
 	if (hook == HOOK_MESSAGE)
 		describe_message(s);
 }
@@ -111,11 +113,33 @@ static bool make_path(void *arg)
 	return s->message_facts.path != NULL;
 }
 
+static int open_body(void *arg)
+{
+	struct session *s = arg;
+
+	return spool_message_open(s->message);
+}
+
+/* Before there is a transaction it is the client that is not trusted: all that it sends is held. */
+static void hold(struct session *s)
+{
+	if (s->request.hook >= HOOK_MAIL)
+		s->quarantine = true;
+	else
+		s->quarantine_all = true;
+}
+
 static void take_verdict(struct session *s, const struct verdict *verdict, const char *by)
 {
+	struct verdict taken = *verdict; /* what is in it stays the caller's */
+
 	s->question = 0;
 	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
-	smtp_verdict(s->smtp, verdict);
+	if (taken.kind == VERDICT_QUARANTINE) {
+		hold(s);
+		taken.kind = VERDICT_ACCEPT; /* the client is not to know */
+	}
+	smtp_verdict(s->smtp, &taken);
 }
 
 /* Guessing passwords must be slow. What is held back is the verdict and not the reply: so neither
@@ -161,12 +185,18 @@ bool session_ask(struct session *s)
 		.chain_len = s->listener->policies_len,
 		.request = &s->request,
 		.make_path = make_path,
+		.open_body = open_body,
+		.edit = session_edit,
+		.budget = hook == HOOK_MESSAGE ? s->host->message_time : 0,
 		.on_verdict = on_verdict,
 		.arg = s,
 	};
 
 	if (hook == HOOK_MAIL)
 		ident_make(s->transaction);
+	if (!s->memory)
+		s->memory = policy_memory_new(s->listener->policies, s->listener->policies_len);
+	ask.memory = s->memory;
 	session_describe(s, hook);
 	if (s->health_check) {
 		/* No service has seen this session, so no mail comes of it, and no login. */

@@ -1,5 +1,6 @@
 /* The content of a session's message: into the spool, then to the delivery that answers for it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,13 +77,28 @@ static char *mailbox_string(const struct hook_mailbox *mailbox)
 			      mailbox->address.len);
 }
 
-void session_deliver(struct session *s)
+/* Thrown away, as a service wants it: the client is told what a delivery would have told it. */
+static void discard(struct session *s)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "OK id=%s", s->transaction);
+	if (s->message)
+		spool_message_free(&s->message);
+	smtp_delivered(s->smtp, 250, "2.0.0", text);
+}
+
+bool session_deliver(struct session *s)
 {
 	const struct hook_context *context = &s->request.context;
 	struct delivery_envelope envelope = {.transaction = s->transaction};
 	struct buf received;
 	char date[64], **recipients, *reverse_path;
 
+	if (smtp_is_discarded(s->smtp)) {
+		discard(s);
+		return true;
+	}
 	session_describe(s, HOOK_MESSAGE);
 	reverse_path = mailbox_string(context->mail);
 	recipients = mem_new(context->recipients_len * sizeof *recipients);
@@ -96,6 +112,7 @@ void session_deliver(struct session *s)
 	envelope.recipients = (const char *const *)recipients;
 	envelope.recipients_len = context->recipients_len;
 	envelope.received = buf_head(&received);
+	envelope.quarantine = s->quarantine || s->quarantine_all;
 	s->delivery_began = ev_now(s->host->loop);
 	delivery_start(s->listener->delivery, &envelope, &s->message, on_delivered, s, &s->job);
 	for (size_t i = 0; i < context->recipients_len; i++)
@@ -103,4 +120,5 @@ void session_deliver(struct session *s)
 	free(recipients);
 	free(reverse_path);
 	buf_fini(&received);
+	return false;
 }

@@ -131,6 +131,9 @@ void session_open_xclient(struct session *s)
 			s->client_name != NULL; /* so says the peer, which is trusted */
 	}
 	smtp_client_changed(s->smtp);
+	if (s->memory)
+		policy_memory_clear(s->memory);
+	s->quarantine_all = false;
 	set_client(s, &client, &server);
 	if (!count_client(s, &client))
 		smtp_end(s->smtp, DISCONNECT_CONNECTIONS);

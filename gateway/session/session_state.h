@@ -61,6 +61,7 @@ struct session {
 
 	/* the open question */
 	uint64_t question;
+	struct policy_memory *memory; /* NULL before the first */
 	struct hook_request request;
 	struct hook_message message_facts;
 	struct hook_tls tls_facts;
@@ -68,6 +69,9 @@ struct session {
 	struct hook_proxy proxy_facts;
 	char proxy_ip[ADDRESS_IP_SIZE];
 	char by[65]; /* who decided the last verdict, "" when nobody */
+
+	/* A service wants the message held: this one, or all of the session. */
+	bool quarantine, quarantine_all;
 
 	/* the message */
 	struct spool_message *message;
@@ -103,10 +107,14 @@ void session_hook_after_pause(struct session *s);
 /* Fills request.context and what the hook needs. */
 void session_describe(struct session *s, enum hook hook);
 
+/* session_edit.c: for policy_ask(). */
+const char *session_edit(void *arg, const struct verdict *verdict, char *problem, size_t size);
+
 /* session_mail.c */
 void session_store_body(struct session *s);
 /* Makes sure that there is a message object, even for one without octets. */
 struct spool_message *session_message(struct session *s);
-void session_deliver(struct session *s);
+/* True: the message has its result. False: it comes later. */
+bool session_deliver(struct session *s);
 
 #endif

@@ -51,7 +51,7 @@ static void play(const char *lines, struct json_out *events)
 			buf_append_string(&in, lines);
 			continue;
 		case SMTP_GOT_REPLY:
-			n = session_event_reply(smtp, "S", "T", NULL, list);
+			n = session_event_reply(smtp, "S", "T", &(struct session_said){0}, list);
 			for (size_t i = 0; i < n; i++) {
 				event_json_body(events, &list[i], "now");
 				json_out_raw(events, "\n");
