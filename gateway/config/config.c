@@ -73,9 +73,9 @@ static char *make_room(const struct setting *s, size_t len, void *to, size_t *st
 	struct config_blocks *blocks = to;
 	struct config_texts *texts = to;
 
-	if (s->kind == KIND_HOOKS) {
+	if (config_value_bit(s->kind, 0)) {
 		*stride = 0;
-		*(unsigned *)to = len ? 0 : ~0u;
+		*(unsigned *)to = len || s->kind == KIND_GRANTS ? 0 : ~0u;
 		return to;
 	}
 	if (s->kind == KIND_BLOCKS) {
@@ -107,9 +107,8 @@ static void read_many(struct config_source *source, const struct setting *s, con
 	}
 }
 
-/* One mapping of the file: `raw` and `values` are the structs its group's offsets are of. */
-static void read_group(struct config_source *source, const struct setting_group *group,
-		       const char *path, const void *raw, void *values)
+static void read_settings(struct config_source *source, const struct setting_group *group,
+			  const char *path, const void *raw, void *values)
 {
 	char member[CONFIG_PATH_SIZE];
 
@@ -126,20 +125,50 @@ static void read_group(struct config_source *source, const struct setting_group 
 	}
 }
 
-/* A list of mappings. */
-static void *read_groups(struct config_source *source, enum setting_place place, const void *raw,
-			 size_t raw_size, size_t value_size, size_t len)
+static void read_group(struct config_source *source, enum setting_place place, const char *path,
+		       const void *raw, void *values);
+
+/* A list of mappings: makes the array of their values. */
+static void read_list(struct config_source *source, enum setting_place place, const char *path,
+		      const void *raw, void *values)
 {
 	const struct setting_group *group = &setting_groups[place];
-	char *values = mem_new(len * value_size), path[CONFIG_PATH_SIZE];
+	char entry[CONFIG_PATH_SIZE], *to;
+	const char *from;
+	size_t len;
 
+	memcpy(&from, (const char *)raw + group->from.items, sizeof from);
+	memcpy(&len, (const char *)raw + group->from.len, sizeof len);
+	to = mem_new(len * group->to.size);
+	memcpy((char *)values + group->to.items, &to, sizeof to);
+	memcpy((char *)values + group->to.len, &len, sizeof len);
 	for (size_t i = 0; i < len; i++) {
-		snprintf(path, sizeof path, "%s%s%s[%zu]", group->key, group->inner ? "." : "",
-			 group->inner ? group->inner : "", i);
-		read_group(source, group, path, (const char *)raw + i * raw_size,
-			   values + i * value_size);
+		snprintf(entry, sizeof entry, "%.200s[%zu]", path, i);
+		read_group(source, place, entry, from + i * group->from.size,
+			   to + i * group->to.size);
 	}
-	return values;
+}
+
+/* One mapping of the file, with those inside it: `raw` and `values` are the structs that its
+ * group's offsets are of. */
+static void read_group(struct config_source *source, enum setting_place place, const char *path,
+		       const void *raw, void *values)
+{
+	char inner[CONFIG_PATH_SIZE];
+
+	read_settings(source, &setting_groups[place], path, raw, values);
+	for (unsigned i = place + 1; i < SETTINGS_MAX; i++) {
+		const struct setting_group *group = &setting_groups[i];
+
+		if (group->parent != place)
+			continue;
+		snprintf(inner, sizeof inner, "%.200s%s%s", path, *path ? "." : "", group->key);
+		if (group->list)
+			read_list(source, (enum setting_place)i, inner, raw, values);
+		else
+			read_group(source, (enum setting_place)i, inner,
+				   (const char *)raw + group->from.items, values);
+	}
 }
 
 /* gethostname() only: to ask the DNS for a longer name could hold up the start for a minute. */
@@ -152,53 +181,6 @@ static void read_machine_name(struct config_source *source, char **to)
 		config_source_fault(source, "hostname",
 				    "the machine's name \"%s\" is not a domain name; set it here",
 				    config_source_quote(name, strlen(name), quote));
-}
-
-/* A class of failure without an action of its own has that of on_failure. */
-static void resolve_failures(struct config_policy *policy)
-{
-	enum verdict_kind *const classes[] = {&policy->on_unavailable, &policy->on_overload,
-					      &policy->on_timeout, &policy->on_lost};
-
-	static const enum verdict_kind kinds[] = {VERDICT_ACCEPT, VERDICT_TEMPFAIL, VERDICT_REJECT,
-						  VERDICT_DISCONNECT};
-
-	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		*classes[i] = kinds[*classes[i] == 4 ? policy->on_failure : *classes[i]];
-	policy->on_failure = kinds[policy->on_failure];
-}
-
-static struct config *read_values(struct config_source *source, const struct raw_config *raw)
-{
-	struct config *config = mem_new(sizeof *config);
-
-	read_group(source, &setting_groups[SETTINGS_GATEWAY], "", raw, config);
-	if (!raw->hostname)
-		read_machine_name(source, &config->hostname);
-	config->listeners_len = raw->listeners_count;
-	config->listeners =
-		read_groups(source, SETTINGS_LISTENER, raw->listeners, sizeof *raw->listeners,
-			    sizeof *config->listeners, raw->listeners_count);
-	config->tls.certificates_len = raw->tls.certificates_count;
-	config->tls.certificates = read_groups(
-		source, SETTINGS_CERTIFICATE, raw->tls.certificates, sizeof *raw->tls.certificates,
-		sizeof *config->tls.certificates, raw->tls.certificates_count);
-	read_group(source, &setting_groups[SETTINGS_TLS], "tls", &raw->tls, config);
-	config->policies_len = raw->policies_count;
-	config->policies =
-		read_groups(source, SETTINGS_POLICY, raw->policies, sizeof *raw->policies,
-			    sizeof *config->policies, raw->policies_count);
-	for (size_t i = 0; i < config->policies_len; i++)
-		resolve_failures(&config->policies[i]);
-	config->deliveries_len = raw->deliveries_count;
-	config->deliveries =
-		read_groups(source, SETTINGS_DELIVERY, raw->deliveries, sizeof *raw->deliveries,
-			    sizeof *config->deliveries, raw->deliveries_count);
-	read_group(source, &setting_groups[SETTINGS_LIMITS], "limits", &raw->limits, config);
-	read_group(source, &setting_groups[SETTINGS_RESOLVER], "resolver", &raw->resolver, config);
-	read_group(source, &setting_groups[SETTINGS_EVENTS], "events", &raw->events, config);
-	read_group(source, &setting_groups[SETTINGS_LOG], "log", &raw->log, config);
-	return config;
 }
 
 static struct config *load_text(struct config_source *source, const char *data, size_t len)
@@ -214,7 +196,10 @@ static struct config *load_text(struct config_source *source, const char *data, 
 		raw = config_schema_load(source, data, len);
 	if (!raw)
 		return NULL;
-	config = read_values(source, raw);
+	config = mem_new(sizeof *config);
+	read_group(source, SETTINGS_GATEWAY, "", raw, config);
+	if (!raw->hostname)
+		read_machine_name(source, &config->hostname);
 	config_check(source, raw, config);
 	config_schema_free(&raw);
 	if (source->faults)
@@ -245,34 +230,29 @@ static void free_group(enum setting_place place, void *values)
 
 	for (size_t i = 0; i < group->len; i++)
 		config_value_free(&group->settings[i], (char *)values + group->settings[i].to);
+	for (unsigned i = place + 1; i < SETTINGS_MAX; i++) {
+		const struct setting_group *inner = &setting_groups[i];
+		size_t len = 1;
+		char *items = values;
+
+		if (inner->parent != place)
+			continue;
+		if (inner->list) {
+			memcpy(&items, (char *)values + inner->to.items, sizeof items);
+			memcpy(&len, (char *)values + inner->to.len, sizeof len);
+		}
+		for (size_t j = 0; j < len; j++)
+			free_group((enum setting_place)i, items + j * inner->to.size);
+		if (inner->list)
+			free(items);
+	}
 }
 
 void config_free(struct config **config)
 {
-	struct config *c = *config;
-
-	if (!c)
+	if (!*config)
 		return;
-	for (size_t i = 0; i < c->listeners_len; i++) {
-		free_group(SETTINGS_LISTENER, &c->listeners[i]);
-		free(c->listeners[i].policies);
-	}
-	for (size_t i = 0; i < c->tls.certificates_len; i++)
-		free_group(SETTINGS_CERTIFICATE, &c->tls.certificates[i]);
-	for (size_t i = 0; i < c->policies_len; i++)
-		free_group(SETTINGS_POLICY, &c->policies[i]);
-	for (size_t i = 0; i < c->deliveries_len; i++)
-		free_group(SETTINGS_DELIVERY, &c->deliveries[i]);
-	free(c->listeners);
-	free(c->tls.certificates);
-	free(c->policies);
-	free(c->deliveries);
-	free_group(SETTINGS_GATEWAY, c);
-	free_group(SETTINGS_TLS, c);
-	free_group(SETTINGS_LIMITS, c);
-	free_group(SETTINGS_RESOLVER, c);
-	free_group(SETTINGS_EVENTS, c);
-	free_group(SETTINGS_LOG, c);
-	free(c);
+	free_group(SETTINGS_GATEWAY, *config);
+	free(*config);
 	*config = NULL;
 }

@@ -16,16 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "net/address_block.h"
 #include "net/tls_context.h"
+#include "protocol/failure.h"
+#include "protocol/hook.h"
 #include "protocol/verdict.h"
 
 enum config_tls { CONFIG_TLS_NONE, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_protocol { CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP };
 enum config_bare_newline { CONFIG_BARE_NEWLINE_REJECT, CONFIG_BARE_NEWLINE_ACCEPT };
+enum config_mode { CONFIG_MODE_ENFORCE, CONFIG_MODE_SHADOW };
 
 /* Texts in the order they stand in the file. */
 struct config_texts {
@@ -65,14 +69,33 @@ struct config_certificate {
 	char *certificate, *key;
 };
 
+struct config_uid {
+	bool set;
+	uid_t uid;
+};
+
+/* An exception to on_failure. */
+struct config_failure {
+	unsigned hooks;	  /* 1u << HOOK_x */
+	unsigned classes; /* 1u << FAILURE_x, of the first FAILURE_CHOICES */
+	enum verdict_kind action;
+};
+
 struct config_policy {
 	char *name;
 	struct config_texts sockets; /* absolute paths, at least one */
 	unsigned hooks;		     /* 1u << HOOK_x; ~0u: whatever the service registers */
-	double timeout;		     /* seconds */
+	double timeout, timeout_max; /* seconds; the second below the first: no more than that */
 	enum verdict_kind on_failure;
-	/* One of their own, or that of on_failure. */
-	enum verdict_kind on_unavailable, on_overload, on_timeout, on_lost;
+	struct config_failure *failures;
+	size_t failures_len;
+	/* What the two together mean: the first entry that holds, else on_failure. */
+	enum verdict_kind actions[HOOK_MAX][FAILURE_CHOICES];
+	bool required;
+	enum config_mode mode;
+	unsigned grants; /* 1u << HANDSHAKE_GRANT_x */
+	struct config_uid uid;
+	unsigned facts; /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
 };
 
 /* Exactly one of maildir and discard is set. */
@@ -85,8 +108,9 @@ struct config_delivery {
 struct config_limits {
 	uint64_t message_size;
 	unsigned recipients, connections, connections_per_client, errors, commands, messages;
-	double banner_wait, command_timeout, data_timeout, session_time; /* seconds; 0: no wait */
+	double banner_wait, command_timeout, data_timeout, session_time, message_time; /* seconds */
 	uint64_t data_rate; /* octets a second; 0: none */
+	uint64_t spool;	    /* octets; 0: no limit */
 };
 
 struct config {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config_policies.h"
 #include "net/address.h"
 
 /* Listeners, policies and deliveries as a list of names: the name is the first member of each. */
@@ -283,5 +284,6 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 		if (from->delivery)
 			l->delivery = resolve(source, delivery, &deliveries, from->delivery);
 	}
+	config_policies_check(source, raw, config);
 	check_deliveries(source, raw);
 }

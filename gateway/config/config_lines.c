@@ -5,7 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
-/* The schema needs five. libyaml takes time in the square of the depth: a file of 1M brackets,
+/* The schema needs six. libyaml takes time in the square of the depth: a file of 1M brackets,
  * hours. */
 #define DEPTH_MAX 16
 
@@ -110,7 +110,7 @@ static bool next(struct walk *w)
 	if (w->event.type == YAML_SEQUENCE_END_EVENT || w->event.type == YAML_MAPPING_END_EVENT)
 		w->depth--;
 	if (w->depth > DEPTH_MAX) {
-		form_fault(w, "", "nested too deeply; no setting needs more than 5 levels");
+		form_fault(w, "", "nested too deeply; no setting needs more than 6 levels");
 		return false;
 	}
 	return true;

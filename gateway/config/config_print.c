@@ -1,9 +1,9 @@
 #include "config.h"
 
-#include <string.h>
-
 #include "config_settings.h"
 #include "config_value.h"
+
+#define INDENT_MAX 32
 
 /* `indent` is the whole indentation; `lead` stands in its place before the key: blanks, or "- " at
  * the end. */
@@ -25,25 +25,26 @@ static void print_setting(FILE *out, const struct setting_group *group, const st
 	fprintf(out, "%s%s%s: %s\n\n", shown ? "" : "#", lead, s->key, s->text);
 }
 
-/* `continued`: the group before was of the same mapping. */
-static void print_group(FILE *out, const struct setting_group *group, bool continued)
+/* One mapping with those inside it, its keys `depth` blanks from the left; in a list, the first of
+ * them after a "- ". */
+static void print_group(FILE *out, enum setting_place place, int depth)
 {
-	const char *mark = group->required ? "" : "#";
-	const char *indent = "", *first = "";
+	const struct setting_group *group = &setting_groups[place];
+	char indent[INDENT_MAX], first[INDENT_MAX];
 
 	if (*group->key) {
-		if (!continued)
-			fprintf(out, "%s%s:\n", mark, group->key);
-		indent = first = "  ";
+		fprintf(out, "%s%*s%s:\n", group->required ? "" : "#", depth, "", group->key);
+		depth += group->list ? 4 : 2;
 	}
-	if (group->inner)
-		fprintf(out, "%s  %s:\n", mark, group->inner);
-	if (group->list) {
-		indent = group->inner ? "      " : "    ";
-		first = group->inner ? "    - " : "  - ";
-	}
+	snprintf(indent, sizeof indent, "%*s", depth, "");
+	snprintf(first, sizeof first, "%*s%s", depth - (group->list ? 2 : 0), "",
+		 group->list ? "- " : "");
 	for (size_t i = 0; i < group->len; i++)
 		print_setting(out, group, &group->settings[i], indent, i ? indent : first);
+	for (unsigned i = place + 1; i < SETTINGS_MAX; i++) {
+		if (setting_groups[i].parent == place)
+			print_group(out, (enum setting_place)i, depth);
+	}
 }
 
 void config_print_defaults(FILE *out)
@@ -51,7 +52,5 @@ void config_print_defaults(FILE *out)
 	fputs("## gatepost.yaml: every setting. A line that starts with one # shows a default\n"
 	      "## or an example: remove the # to set it. The lines without # must be there.\n\n",
 	      out);
-	for (unsigned i = 0; i < SETTINGS_MAX; i++)
-		print_group(out, &setting_groups[i],
-			    i && strcmp(setting_groups[i].key, setting_groups[i - 1].key) == 0);
+	print_group(out, SETTINGS_GATEWAY, 0);
 }

@@ -54,11 +54,22 @@ static const cyaml_schema_field_t certificate_fields[] = {
 #undef RAW
 #undef VALUES
 
+#define RAW    struct raw_failure
+#define VALUES struct config_failure
+static const struct setting failure_settings[] = {FAILURE_SETTINGS(SETTING_ONE, SETTING_MANY)};
+static const cyaml_schema_field_t failure_fields[] = {FAILURE_SETTINGS(FIELD_ONE, FIELD_MANY)
+							      CYAML_FIELD_END};
+#undef RAW
+#undef VALUES
+
 #define RAW    struct raw_policy
 #define VALUES struct config_policy
+static const cyaml_schema_value_t failure_entry = ENTRY(struct raw_failure, failure_fields);
 static const struct setting policy_settings[] = {POLICY_SETTINGS(SETTING_ONE, SETTING_MANY)};
-static const cyaml_schema_field_t policy_fields[] = {POLICY_SETTINGS(FIELD_ONE, FIELD_MANY)
-							     CYAML_FIELD_END};
+static const cyaml_schema_field_t policy_fields[] = {
+	POLICY_SETTINGS(FIELD_ONE, FIELD_MANY) CYAML_FIELD_SEQUENCE(
+		"failures", FIELD_FLAGS, RAW, failures, &failure_entry, 0, FAILURES_MAX),
+	CYAML_FIELD_END};
 #undef RAW
 #undef VALUES
 
@@ -144,29 +155,54 @@ const struct cyaml_schema_value config_schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, gateway_fields)};
 #undef RAW
 #undef TO
+#undef VALUES
 
 #define SETTINGS(name) .settings = name##_settings, .len = CYAML_ARRAY_LEN(name##_settings)
+/* A list: `member` of RAW becomes `to_member` of VALUES. */
+#define LIST(member, to_member)                                                                    \
+	.list = true,                                                                              \
+	.from = {offsetof(RAW, member), offsetof(RAW, member##_count),                             \
+		 sizeof *((RAW *)NULL)->member},                                                   \
+	.to = {offsetof(VALUES, to_member), offsetof(VALUES, to_member##_len),                     \
+	       sizeof *((VALUES *)NULL)->to_member}
+/* One mapping at the top, whose values are members of struct config. */
+#define PART(name)                                                                                 \
+	.key = #name, .from = {.items = offsetof(struct raw_config, name)}, SETTINGS(name)
 
 const struct setting_group setting_groups[SETTINGS_MAX] = {
+#define RAW    struct raw_config
+#define VALUES struct config
 	[SETTINGS_GATEWAY] = {.key = "", SETTINGS(gateway)},
 	[SETTINGS_LISTENER] = {.key = "listeners",
-			       .list = true,
 			       .required = true,
+			       LIST(listeners, listeners),
 			       SETTINGS(listener)},
-	[SETTINGS_CERTIFICATE] = {.key = "tls",
-				  .inner = "certificates",
-				  .list = true,
-				  SETTINGS(certificate)},
-	[SETTINGS_TLS] = {.key = "tls", SETTINGS(tls)},
-	[SETTINGS_POLICY] = {.key = "policies", .list = true, SETTINGS(policy)},
+	[SETTINGS_POLICY] = {.key = "policies", LIST(policies, policies), SETTINGS(policy)},
 	[SETTINGS_DELIVERY] = {.key = "deliveries",
-			       .list = true,
 			       .required = true,
+			       LIST(deliveries, deliveries),
 			       SETTINGS(delivery)},
-	[SETTINGS_LIMITS] = {.key = "limits", SETTINGS(limits)},
-	[SETTINGS_RESOLVER] = {.key = "resolver", SETTINGS(resolver)},
-	[SETTINGS_EVENTS] = {.key = "events", SETTINGS(events)},
-	[SETTINGS_LOG] = {.key = "log", SETTINGS(log)},
+	[SETTINGS_TLS] = {PART(tls)},
+	[SETTINGS_LIMITS] = {PART(limits)},
+	[SETTINGS_RESOLVER] = {PART(resolver)},
+	[SETTINGS_EVENTS] = {PART(events)},
+	[SETTINGS_LOG] = {PART(log)},
+#undef RAW
+#define RAW struct raw_tls
+	[SETTINGS_CERTIFICATE] = {.key = "certificates",
+				  .parent = SETTINGS_TLS,
+				  LIST(certificates, tls.certificates),
+				  SETTINGS(certificate)},
+#undef RAW
+#undef VALUES
+#define RAW    struct raw_policy
+#define VALUES struct config_policy
+	[SETTINGS_FAILURE] = {.key = "failures",
+			      .parent = SETTINGS_POLICY,
+			      LIST(failures, failures),
+			      SETTINGS(failure)},
+#undef RAW
+#undef VALUES
 };
 
 static const cyaml_config_t cyaml_settings = {

@@ -25,8 +25,14 @@ struct raw_certificate {
 	CERTIFICATE_SETTINGS(RAW_ONE, RAW_MANY)
 };
 
+struct raw_failure {
+	FAILURE_SETTINGS(RAW_ONE, RAW_MANY)
+};
+
 struct raw_policy {
 	POLICY_SETTINGS(RAW_ONE, RAW_MANY)
+	struct raw_failure *failures;
+	size_t failures_count;
 };
 
 struct raw_delivery {

@@ -23,17 +23,21 @@ enum setting_kind {
 	KIND_FILE,     /* char *: absolute, readable now */
 	KIND_ADDRESS,  /* char *: host and port, or a Unix socket */
 	KIND_USER,     /* char *: an account */
+	KIND_UID,      /* struct config_uid: an account that is there, or a number */
 	KIND_WORKERS,  /* unsigned: a number or "auto" */
 	KIND_COUNT,    /* unsigned */
 	KIND_SIZE,     /* uint64_t */
 	KIND_TIME,     /* double */
 	KIND_WORD,     /* an enum: the place in `words` */
 	KIND_BOOL,     /* bool: the place in `words` */
+	KIND_ACTION,   /* enum verdict_kind: one of `words` */
 	KIND_SOCKETS,  /* list -> struct config_texts of absolute paths */
 	KIND_DOMAINS,  /* list -> struct config_texts of domains in lower case, or "any" */
 	KIND_SERVERS,  /* list -> struct config_texts of an IP and its port each */
 	KIND_BLOCKS,   /* list -> struct config_blocks */
-	KIND_HOOKS,    /* list -> unsigned mask */
+	KIND_HOOKS,    /* list -> unsigned mask; absent: all */
+	KIND_CLASSES,  /* list -> unsigned mask of failures; absent: all */
+	KIND_GRANTS,   /* list -> unsigned mask; absent: none */
 	KIND_POLICIES, /* list -> places, resolved by the cross checks */
 	KIND_DELIVERY, /* size_t: a place, resolved by the cross checks */
 };
@@ -47,6 +51,8 @@ enum setting_kind {
 /* Each client is compared with all of them. */
 #define BLOCKS_MAX  1000
 #define SERVERS_MAX 8 /* a look-up that has failed eight times will not succeed */
+/* There are fewer pairs of a hook and a class of failure. */
+#define FAILURES_MAX 64
 /* Each is read for every kind of listener; more names than these hold fit into one certificate. */
 #define CERTIFICATES_MAX 64
 /* sun_path without its NUL. */
@@ -110,10 +116,7 @@ enum setting_kind {
 	    "PEM file: the authorities that sign clients' certificates.")                          \
 	ONE(min_version, WORD, DEFAULT, "1.2", 0, 0, "1.2 1.3", "Oldest version of TLS spoken.")
 
-/* In the order of enum verdict_kind; "on_failure" after them is VERDICT_MAX. One word a class of
- * failure beside one for all: a value that is a word or a mapping would be a second kind of schema,
- * and of fault message, for this setting alone. */
-#define FAILURE_WORDS "accept tempfail reject disconnect"
+#define ACTION_WORDS "accept quarantine tempfail reject disconnect"
 
 #define POLICY_SETTINGS(ONE, MANY)                                                                 \
 	ONE(name, NAME, REQUIRED, "greylist", 0, 0, NULL,                                          \
@@ -123,17 +126,28 @@ enum setting_kind {
 	MANY(hooks, HOOKS, OPTIONAL, "[rcpt]", 1, 64, NULL,                                        \
 	     "Hooks it may be asked at. Without it: those it registers.")                          \
 	ONE(timeout, TIME, DEFAULT, "3s", 0.01, 600, NULL, "Longest wait for one verdict.")        \
-	ONE(on_failure, WORD, DEFAULT, "tempfail", 0, 0, FAILURE_WORDS,                            \
+	ONE(timeout_max, TIME, DEFAULT, "60s", 0, 3600, NULL,                                      \
+	    "The same with all that its progress adds; below timeout: it adds nothing.")           \
+	ONE(on_failure, ACTION, DEFAULT, "tempfail", 0, 0, ACTION_WORDS,                           \
 	    "What happens when it is unavailable, overloaded, too late or lost.")                  \
-	ONE(on_unavailable, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",        \
-	    "When no connection to it is up, or it has failed too often. on_failure: as set "      \
-	    "there; so below.")                                                                    \
-	ONE(on_overload, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",           \
-	    "When its windows are full and too many questions wait.")                              \
-	ONE(on_timeout, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",            \
-	    "When its verdict is not there in time.")                                              \
-	ONE(on_lost, WORD, DEFAULT, "on_failure", 0, 0, FAILURE_WORDS " on_failure",               \
-	    "When the connection was lost before the verdict.")
+	ONE(required, BOOL, DEFAULT, "false", 0, 0, "false true",                                  \
+	    "true: without a live connection for 10 s the gateway is not ready.")                  \
+	ONE(mode, WORD, DEFAULT, "enforce", 0, 0, "enforce shadow",                                \
+	    "shadow: it is asked and never waited for; its verdicts are only reported.")           \
+	MANY(grants, GRANTS, OPTIONAL, "[bypass]", 0, 8, NULL,                                     \
+	     "What else it may answer. bypass: the policies after it are not asked.")              \
+	ONE(uid, UID, OPTIONAL, "greylist", 0, 0, NULL,                                            \
+	    "Account of the process that must be listening. Without it: any.")
+
+/* Inside a policy. A value of on_failure that is a word or a mapping would be a second kind of
+ * schema, and of fault message, for that setting alone. */
+#define FAILURE_SETTINGS(ONE, MANY)                                                                \
+	MANY(hooks, HOOKS, OPTIONAL, "[rcpt]", 1, 64, NULL,                                        \
+	     "Hooks at which it holds. Without it: all.")                                          \
+	MANY(classes, CLASSES, OPTIONAL, "[overload, timeout]", 1, 64, NULL,                       \
+	     "Failures for which it holds. Without it: all.")                                      \
+	ONE(action, ACTION, REQUIRED, "quarantine", 0, 0, ACTION_WORDS,                            \
+	    "What happens instead of on_failure. The first entry that holds decides.")
 
 #define DELIVERY_SETTINGS(ONE, MANY)                                                               \
 	ONE(name, NAME, REQUIRED, "inbox", 0, 0, NULL, "Name for listeners and events; unique.")   \
@@ -168,7 +182,12 @@ enum setting_kind {
 	ONE(data_rate, SIZE, DEFAULT, "100", 0, 1048576, NULL,                                     \
 	    "Least octets a second of a message, on average, once data has been read for a "       \
 	    "minute; 0: none.")                                                                    \
-	ONE(session_time, TIME, DEFAULT, "1h", 1, 604800, NULL, "Longest life of a connection.")
+	ONE(session_time, TIME, DEFAULT, "1h", 1, 604800, NULL, "Longest life of a connection.")   \
+	ONE(message_time, TIME, DEFAULT, "120s", 1, 600, NULL,                                     \
+	    "What all services together may take for a message after its end; then 451.")          \
+	ONE(spool, SIZE, DEFAULT, "1G", 0, 1099511627776.0, NULL,                                  \
+	    "Octets of messages in files of spool_dir, all workers together, then 452 4.3.1; 0: "  \
+	    "no limit.")
 
 #define RESOLVER_SETTINGS(ONE, MANY)                                                               \
 	MANY(servers, SERVERS, OPTIONAL, "[\"127.0.0.1:53\"]", 1, SERVERS_MAX, NULL,               \
@@ -199,29 +218,37 @@ struct setting {
 	size_t to;
 };
 
-/* The settings of one mapping of the file. */
-struct setting_group {
-	const char *key;   /* "" for the top */
-	const char *inner; /* the key inside it that holds the list ("certificates"), else NULL */
-	bool list;	   /* the key holds a list of such mappings */
-	bool required;
-	const struct setting *settings;
-	size_t len;
-};
-
-/* In the order of the file. */
+/* In the order of the file; a mapping inside another comes after it. */
 enum setting_place {
 	SETTINGS_GATEWAY,
 	SETTINGS_LISTENER,
+	SETTINGS_TLS,
 	SETTINGS_CERTIFICATE,
-	SETTINGS_TLS, /* the rest of the same mapping */
 	SETTINGS_POLICY,
+	SETTINGS_FAILURE,
 	SETTINGS_DELIVERY,
 	SETTINGS_LIMITS,
 	SETTINGS_RESOLVER,
 	SETTINGS_EVENTS,
 	SETTINGS_LOG,
 	SETTINGS_MAX
+};
+
+/* Where the structs of a mapping are in those of the mapping around it: of a list, the pointer to
+ * its entries, their number and the size of one; else `items` is where the struct begins. */
+struct setting_entries {
+	size_t items, len, size;
+};
+
+/* The settings of one mapping of the file. */
+struct setting_group {
+	const char *key; /* "" for the top */
+	enum setting_place parent;
+	bool list; /* the key holds a list of such mappings */
+	bool required;
+	const struct setting *settings;
+	size_t len;
+	struct setting_entries from, to;
 };
 
 extern const struct setting_group setting_groups[SETTINGS_MAX];

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include "config.h"
 #include "net/address.h"
 #include "net/address_block.h"
-#include "protocol/hook.h"
 
 #define DOMAIN_MAX 253 /* RFC 1035 section 3.1: 255 octets with the lengths */
 #define LABEL_MAX  63
@@ -29,12 +29,12 @@ _Static_assert(sizeof(enum config_tls) == sizeof(unsigned) &&
 		       sizeof(enum config_protocol) == sizeof(unsigned) &&
 		       sizeof(enum config_bare_newline) == sizeof(unsigned) &&
 		       sizeof(enum tls_client_certificates) == sizeof(unsigned) &&
-		       sizeof(enum verdict_kind) == sizeof(unsigned) &&
+		       sizeof(enum config_mode) == sizeof(unsigned) &&
 		       sizeof(enum log_level) == sizeof(unsigned),
 	       "an enum is as large as an unsigned");
 _Static_assert(CONFIG_TLS_IMPLICIT == 2 && TLS_CLIENT_CERTIFICATES_REQUIRE == 2 &&
 		       CONFIG_PROTOCOL_LMTP == 1 && CONFIG_BARE_NEWLINE_ACCEPT == 1 &&
-		       CONFIG_TLS_1_3 == 1 && VERDICT_ACCEPT == 0 && LOG_DEBUG_LEVEL == 3,
+		       CONFIG_TLS_1_3 == 1 && CONFIG_MODE_SHADOW == 1 && LOG_DEBUG_LEVEL == 3,
 	       "the words of config_settings.h are in the order of the enums");
 
 static bool consists_of(const char *text, const char *characters, size_t max)
@@ -198,14 +198,47 @@ static bool read_word(const struct setting *s, const char *text, unsigned *place
 	return false;
 }
 
-static bool read_hook(const char *text, unsigned *mask)
+static bool read_action(const struct setting *s, const char *text, enum verdict_kind *to)
 {
-	enum hook hook;
+	unsigned place;
 
-	if (!hook_from_word(text, &hook))
+	return read_word(s, text, &place) && verdict_from_word(text, to);
+}
+
+static bool read_bit(const struct setting *s, const char *text, unsigned *mask)
+{
+	const char *word;
+
+	for (unsigned bit = 0; (word = config_value_bit(s->kind, bit)); bit++) {
+		if (strcmp(word, text) == 0) {
+			*mask |= 1u << bit;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_account(const char *text)
+{
+	return consists_of(text, LETTERS DIGITS "_-.", USER_MAX) && !strchr(DIGITS "-.", text[0]);
+}
+
+/* (uid_t)-1 is nobody's: system calls take it for "no change". */
+static bool read_uid(const char *text, struct config_uid *to)
+{
+	const struct passwd *account = is_account(text) ? getpwnam(text) : NULL;
+	unsigned long value;
+
+	errno = 0; /* that there is no such account is all there is to say */
+	if (account) {
+		*to = (struct config_uid){true, account->pw_uid};
+		return true;
+	}
+	if (!consists_of(text, DIGITS, 10))
 		return false;
-	*mask |= 1u << hook;
-	return true;
+	value = strtoul(text, NULL, 10);
+	*to = (struct config_uid){true, (uid_t)value};
+	return value < (uid_t)-1;
 }
 
 bool config_value_read(const struct setting *s, const char *text, void *to)
@@ -232,9 +265,9 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_BLOCKS:
 		return read_block(text, to);
 	case KIND_USER:
-		return copy_if(consists_of(text, LETTERS DIGITS "_-.", USER_MAX) &&
-				       !strchr(DIGITS "-.", text[0]),
-			       text, to);
+		return copy_if(is_account(text), text, to);
+	case KIND_UID:
+		return read_uid(text, to);
 	case KIND_WORKERS:
 		return read_workers(s, text, to);
 	case KIND_COUNT:
@@ -250,8 +283,12 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 			return false;
 		*(bool *)to = place != 0;
 		return true;
+	case KIND_ACTION:
+		return read_action(s, text, to);
 	case KIND_HOOKS:
-		return read_hook(text, to);
+	case KIND_CLASSES:
+	case KIND_GRANTS:
+		return read_bit(s, text, to);
 	case KIND_POLICIES:
 	case KIND_DELIVERY:
 		break;
@@ -280,6 +317,9 @@ void config_value_free(const struct setting *s, void *to)
 			free(texts->items[i]);
 		free(texts->items);
 		*texts = (struct config_texts){0};
+		break;
+	case KIND_POLICIES:
+		free(*(size_t **)to);
 		break;
 	case KIND_BLOCKS:
 		free(blocks->items);

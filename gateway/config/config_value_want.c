@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "protocol/failure.h"
+#include "protocol/handshake.h"
 #include "protocol/hook.h"
 
 /* In the largest unit that divides it: 90s, 2m. */
@@ -46,13 +48,28 @@ static void write_words(const char *words, char *out, size_t size)
 	out[at] = '\0';
 }
 
-static void write_hooks(char *out, size_t size)
+const char *config_value_bit(enum setting_kind kind, unsigned bit)
+{
+	switch (kind) {
+	case KIND_HOOKS:
+		return bit < HOOK_MAX ? hook_word((enum hook)bit) : NULL;
+	case KIND_CLASSES:
+		return bit < FAILURE_CHOICES ? failure_word((enum failure)bit) : NULL;
+	case KIND_GRANTS:
+		return bit < HANDSHAKE_GRANT_MAX ? handshake_grant_word((enum handshake_grant)bit)
+						 : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void write_bits(enum setting_kind kind, char *out, size_t size)
 {
 	size_t at = (size_t)snprintf(out, size, "one of ");
+	const char *word;
 
-	for (unsigned hook = 0; hook < HOOK_MAX && at < size; hook++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s", hook ? ", " : "",
-				       hook_word((enum hook)hook));
+	for (unsigned bit = 0; (word = config_value_bit(kind, bit)) && at < size; bit++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", bit ? ", " : "", word);
 }
 
 const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE])
@@ -62,6 +79,7 @@ const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE
 		[KIND_FILE] = "the absolute path of a file that can be read",
 		[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
 		[KIND_USER] = "the name of an account",
+		[KIND_UID] = "an account of this machine or a number below 4294967295",
 		[KIND_DOMAINS] = "a domain name or any",
 		[KIND_SERVERS] = "an address: IPv4:port or [IPv6]:port",
 		[KIND_BLOCKS] = "an IP address, or the first one of a block and its prefix "
@@ -97,10 +115,13 @@ const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE
 		break;
 	case KIND_WORD:
 	case KIND_BOOL:
+	case KIND_ACTION:
 		write_words(s->words, out, CONFIG_WANT_SIZE);
 		break;
 	case KIND_HOOKS:
-		write_hooks(out, CONFIG_WANT_SIZE);
+	case KIND_CLASSES:
+	case KIND_GRANTS:
+		write_bits(s->kind, out, CONFIG_WANT_SIZE);
 		break;
 	default:
 		snprintf(out, CONFIG_WANT_SIZE, "%s", fixed[s->kind]);

@@ -5,7 +5,6 @@
 #include <sysexits.h>
 
 #include "base/counters.h"
-#include "base/ident.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -18,8 +17,7 @@
 #include "policy/policy.h"
 #include "runtime.h"
 #include "session/session.h"
-
-#define SOFTWARE "gatepost/" GATEPOST_VERSION
+#include "worker_policy.h"
 
 #define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
 #define EVENTS_MAX 4194304 /* octets of events that wait for the hub */
@@ -27,7 +25,6 @@
  * for the services this long at most: a service that is down must not keep the door shut. */
 #define START_GRACE 2.0
 #define FLUSH_TIME  1.0 /* for the last events on the way out */
-#define POLICY_PING 15.0
 
 struct worker {
 	struct runtime *runtime;
@@ -39,9 +36,7 @@ struct worker {
 	struct listener **accepting; /* NULL entries before and after the time of accepting */
 	struct delivery **deliveries;
 	struct io_pool *io;
-	struct policy_service_settings *services;
-	struct policy_settings policy_settings;
-	char epoch[IDENT_SIZE];
+	struct worker_policy policy;
 	bool accepts, stopping;
 	ev_signal term;
 	ev_timer start, stop;
@@ -171,40 +166,10 @@ static bool set_up_deliveries(struct worker *w)
 
 static void set_up_policy(struct worker *w)
 {
-	const struct config *config = w->config;
 	struct policy_callbacks callbacks = {.on_event = on_policy_event, .arg = w};
 
-	w->services = mem_new(config->policies_len * sizeof *w->services);
-	for (size_t i = 0; i < config->policies_len; i++) {
-		w->services[i] = (struct policy_service_settings){
-			.name = config->policies[i].name,
-			.sockets = (const char *const *)config->policies[i].sockets.items,
-			.sockets_len = config->policies[i].sockets.len,
-			.hooks = config->policies[i].hooks,
-			.timeout = config->policies[i].timeout,
-			.facts = HOOK_FACTS_ALL,
-		};
-		for (enum hook hook = 0; hook < HOOK_MAX; hook++) {
-			enum verdict_kind *actions = w->services[i].actions[hook];
-
-			actions[FAILURE_UNAVAILABLE] = config->policies[i].on_unavailable;
-			actions[FAILURE_OVERLOAD] = config->policies[i].on_overload;
-			actions[FAILURE_TIMEOUT] = config->policies[i].on_timeout;
-			actions[FAILURE_LOST] = config->policies[i].on_lost;
-		}
-	}
-	w->policy_settings = (struct policy_settings){
-		.services = w->services,
-		.services_len = config->policies_len,
-		.gateway = {.name = config->hostname,
-			    .worker = w->number,
-			    .epoch = w->epoch,
-			    .software = SOFTWARE},
-		.message_size = config->limits.message_size,
-		.spool_dir = config->spool_dir,
-		.ping = POLICY_PING,
-	};
-	w->host.policy = policy_new(w->loop, &w->policy_settings, &callbacks);
+	worker_policy_init(&w->policy, w->config, w->number);
+	w->host.policy = policy_new(w->loop, &w->policy.settings, &callbacks);
 }
 
 /* Only where a listener wants names. */
@@ -250,6 +215,7 @@ static void set_up_host(struct worker *w)
 	w->host.command_timeout = config->limits.command_timeout;
 	w->host.data_timeout = config->limits.data_timeout;
 	w->host.session_time = config->limits.session_time;
+	w->host.message_time = config->limits.message_time;
 	list_init(&w->host.sessions);
 	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
 }
@@ -327,7 +293,7 @@ static void tear_down(struct worker *w)
 	event_bus_free(&w->host.events);
 	reaper_run(w->loop);
 	free(w->deliveries);
-	free(w->services);
+	worker_policy_fini(&w->policy);
 	free(w->listeners);
 	free(w->accepting);
 }
@@ -357,7 +323,6 @@ int worker_run(struct runtime *runtime, unsigned number, unsigned slot)
 		.runtime = runtime, .config = runtime->config, .number = number, .slot = slot};
 	int code = EX_OK;
 
-	ident_make(w.epoch);
 	w.loop = ev_default_loop(EVFLAG_AUTO);
 	if (!w.loop) {
 		log_error("no event loop: libev finds no way to wait for descriptors");

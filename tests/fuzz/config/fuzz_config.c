@@ -54,6 +54,30 @@ static void check_listener(const struct config *config, const struct config_list
 		assert(!l->relay_clients.len && !l->xclient.len && !l->proxy_protocol.len);
 }
 
+static bool is_action(enum verdict_kind kind)
+{
+	return kind == VERDICT_ACCEPT || kind == VERDICT_QUARANTINE || kind == VERDICT_TEMPFAIL ||
+	       kind == VERDICT_REJECT || kind == VERDICT_DISCONNECT;
+}
+
+/* Each entry decides somewhere; none that names auth lets anybody in. */
+static void check_policy(const struct config_policy *p)
+{
+	assert(p->name && p->sockets.len && p->hooks && p->facts);
+	assert(p->mode == CONFIG_MODE_ENFORCE || (!p->required && !p->grants));
+	for (unsigned hook = 0; hook < HOOK_MAX; hook++) {
+		for (unsigned failure = 0; failure < FAILURE_CHOICES; failure++)
+			assert(is_action(p->actions[hook][failure]));
+	}
+	for (size_t i = 0; i < p->failures_len; i++) {
+		const struct config_failure *f = &p->failures[i];
+
+		assert(f->hooks & p->hooks && f->classes && is_action(f->action));
+		assert(f->action > VERDICT_QUARANTINE || f->hooks == ~0u ||
+		       !(f->hooks & 1u << HOOK_AUTH));
+	}
+}
+
 static void check_config(const struct config *config)
 {
 	assert(config->hostname && config->runtime_dir && config->spool_dir && config->user);
@@ -63,7 +87,7 @@ static void check_config(const struct config *config)
 	for (size_t i = 0; i < config->tls.certificates_len; i++)
 		assert(config->tls.certificates[i].certificate && config->tls.certificates[i].key);
 	for (size_t i = 0; i < config->policies_len; i++)
-		assert(config->policies[i].name && config->policies[i].sockets.len);
+		check_policy(&config->policies[i]);
 	for (size_t i = 0; i < config->deliveries_len; i++)
 		assert(config->deliveries[i].name &&
 		       !config->deliveries[i].maildir == config->deliveries[i].discard);

@@ -10,9 +10,9 @@
 
 #include "config_file.h"
 
-static bool row_holds(const struct fault_row *row)
+static bool row_holds(const char *good_text, const struct fault_row *row)
 {
-	char *text = config_file_replace(full_file, row->find, row->with);
+	char *text = config_file_replace(good_text, row->find, row->with);
 	struct loaded loaded;
 	bool good;
 
@@ -26,11 +26,11 @@ static bool row_holds(const struct fault_row *row)
 	return good;
 }
 
-size_t fault_rows_broken(const struct fault_row *rows, size_t len)
+size_t fault_rows_broken(const char *text, const struct fault_row *rows, size_t len)
 {
 	size_t broken = 0;
 
 	for (size_t i = 0; i < len; i++)
-		broken += !row_holds(&rows[i]);
+		broken += !row_holds(text, &rows[i]);
 	return broken;
 }

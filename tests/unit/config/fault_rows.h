@@ -1,4 +1,4 @@
-/* fault_rows: tables of faults: a change of the full file, and all that must be said of it. */
+/* fault_rows: tables of faults: a change of a good file, and all that must be said of it. */
 #ifndef FAULT_ROWS_H
 #define FAULT_ROWS_H
 
@@ -11,7 +11,7 @@ struct fault_row {
 	const char *find, *with, *faults;
 };
 
-/* How many rows do not hold; each has been printed. */
-size_t fault_rows_broken(const struct fault_row *rows, size_t len);
+/* How many rows do not hold of the good file `text`; each has been printed. */
+size_t fault_rows_broken(const char *text, const struct fault_row *rows, size_t len);
 
 #endif

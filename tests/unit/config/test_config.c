@@ -104,13 +104,11 @@ static void check_services(const struct config *c)
 	assert_int_equal(c->policies[0].hooks, 1u << HOOK_RCPT | 1u << HOOK_DATA);
 	assert_true(c->policies[0].timeout == 0.25);
 	assert_int_equal(c->policies[0].on_failure, VERDICT_ACCEPT);
-	assert_int_equal(c->policies[0].on_lost, VERDICT_ACCEPT);
 	assert_string_equal(c->policies[1].name, "scanner");
 	assert_texts(&c->policies[1].sockets, 1, (const char *[]){"/run/scan.sock"});
 	assert_int_equal(c->policies[1].hooks, ~0u);
 	assert_true(c->policies[1].timeout == 3);
 	assert_int_equal(c->policies[1].on_failure, VERDICT_TEMPFAIL);
-	assert_int_equal(c->policies[1].on_unavailable, VERDICT_TEMPFAIL);
 	assert_int_equal(c->deliveries_len, 2);
 	assert_string_equal(c->deliveries[0].name, "nowhere");
 	assert_null(c->deliveries[0].maildir);
@@ -178,6 +176,8 @@ static void check_defaults(const struct config *c)
 	assert_int_equal(c->limits.connections_per_client, 50);
 	assert_true(c->limits.banner_wait == 0);
 	assert_int_equal(c->limits.data_rate, 100);
+	assert_true(c->limits.message_time == 120);
+	assert_int_equal(c->limits.spool, 1024 * 1024 * 1024);
 	assert_true(c->resolver.timeout == 5);
 	assert_int_equal(c->events.ring, 64 * 1024 * 1024);
 	assert_int_equal(c->events.subscribers, 64);
@@ -264,6 +264,7 @@ static void test_printed_defaults_load_whole(void **state)
 	text = replace_and_free(text, "/etc/gatepost/tls/mx1.pem", "/etc/passwd");
 	text = replace_and_free(text, "/etc/gatepost/tls/mx1.key", "/etc/group");
 	text = replace_and_free(text, "/etc/gatepost/tls/clients.pem", "/etc/hosts");
+	text = replace_and_free(text, "uid: greylist", "uid: root");
 	c = load_good(text, &loaded);
 	check_defaults(c);
 	assert_string_equal(c->hostname, "mx1.example.org");
@@ -276,6 +277,9 @@ static void test_printed_defaults_load_whole(void **state)
 	assert_string_equal(c->resolver.servers.items[0], "127.0.0.1:53");
 	assert_int_equal(c->listeners[0].policies_len, 1);
 	assert_string_equal(c->policies[0].name, "greylist");
+	assert_int_equal(c->policies[0].failures_len, 1);
+	assert_int_equal(c->policies[0].actions[HOOK_RCPT][FAILURE_TIMEOUT], VERDICT_QUARANTINE);
+	assert_int_equal(c->policies[0].actions[HOOK_RCPT][FAILURE_LOST], VERDICT_TEMPFAIL);
 	assert_string_equal(c->deliveries[0].maildir, "/var/mail/gatepost");
 	free(text);
 	config_file_fini(&loaded);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "config_file.h"
 #include "fault_rows.h"
 
 #define NAME_WANT    "a name of letters, digits, _ - and . (at most 64 octets)"
@@ -141,7 +142,7 @@ static const struct fault_row rows[] = {
 static void test_rows(void **state)
 {
 	(void)state;
-	assert_int_equal(fault_rows_broken(rows, sizeof rows / sizeof *rows), 0);
+	assert_int_equal(fault_rows_broken(full_file, rows, sizeof rows / sizeof *rows), 0);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* gatepost.yaml(5) against the table of settings: each has its item, in the section of its group,
  * with its default and its range as the program itself says them; and no item is left of a setting
- * that is gone. */
+ * that is gone. The configurations that the page and README.md show are good. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config_file.h"
 #include "config/config_settings.h"
 #include "config/config_value.h"
 
@@ -22,7 +23,7 @@ static char *read_page(const char *name)
 	FILE *in;
 	size_t n;
 
-	snprintf(path, sizeof path, "%s/deploy/man/%s", GATEPOST_SOURCE_DIR, name);
+	snprintf(path, sizeof path, "%s/%s", GATEPOST_SOURCE_DIR, name);
 	in = fopen(path, "re");
 	if (!in)
 		fail_msg("%s cannot be opened", path);
@@ -82,15 +83,16 @@ static size_t count(const char *text, const char *word)
 
 static void test_every_setting_has_its_item(void **state)
 {
-	char *page = read_page("gatepost.yaml.5"), head[64];
+	char *page = read_page("deploy/man/gatepost.yaml.5"), head[64];
 
 	(void)state;
 	for (size_t i = 0; i < SETTINGS_MAX; i++) {
 		const struct setting_group *group = &setting_groups[i];
 		char *section;
 
-		snprintf(head, sizeof head, ".Ss %s%s%s", *group->key ? group->key : "Top level",
-			 group->inner ? "." : "", group->inner ? group->inner : "");
+		snprintf(head, sizeof head, ".Ss %s%s%s", setting_groups[group->parent].key,
+			 *setting_groups[group->parent].key ? "." : "",
+			 *group->key ? group->key : "Top level");
 		section = part_after(page, head, "\n.Ss ", "\n.Sh ");
 		for (size_t j = 0; j < group->len; j++)
 			check_item(section, &group->settings[j]);
@@ -106,7 +108,7 @@ static void test_commands_have_their_sections(void **state)
 		"\n.Ss serve\n", "\n.Ss check\n", "\n.Ss events\n", "\n.It Fl -defaults\n",
 		"\n.It 64\n",	 "\n.It 66\n",	  "\n.It 69\n",	    "\n.It 78\n",
 	};
-	char *page = read_page("gatepost.8");
+	char *page = read_page("deploy/man/gatepost.8");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -116,11 +118,47 @@ static void test_commands_have_their_sections(void **state)
 	free(page);
 }
 
+static char *replace_and_free(char *text, const char *find, const char *with)
+{
+	char *out = config_file_replace(text, find, with);
+
+	free(text);
+	return out;
+}
+
+/* `example`, with an account and files that are there. */
+static void assert_good(char *example)
+{
+	struct loaded loaded;
+
+	if (strstr(example, "certificates:")) {
+		example = replace_and_free(example, "/etc/gatepost/tls/mx1.pem", "/etc/passwd");
+		example = replace_and_free(example, "/etc/gatepost/tls/mx1.key", "/etc/group");
+	}
+	example = replace_and_free(example, "listeners:\n", "user: root\nlisteners:\n");
+	config_file_load(example, strlen(example), &loaded);
+	assert_string_equal(loaded.faults, "");
+	config_file_fini(&loaded);
+	free(example);
+}
+
+static void test_examples_are_good(void **state)
+{
+	char *page = read_page("deploy/man/gatepost.yaml.5"), *readme = read_page("README.md");
+
+	(void)state;
+	assert_good(part_after(page, ".Bd -literal -offset indent", "\n.Ed", "\n.Sh "));
+	assert_good(part_after(readme, "```yaml", "\n```", "\n#"));
+	free(page);
+	free(readme);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_setting_has_its_item),
 		cmocka_unit_test(test_commands_have_their_sections),
+		cmocka_unit_test(test_examples_are_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
