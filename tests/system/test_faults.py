@@ -159,7 +159,11 @@ class Killed(unittest.TestCase):
                         self.assertEqual(client.reply()[:3], code)
 
     def test_each_class_has_its_action(self) -> None:
-        options = "    timeout: 300ms\n    on_failure: disconnect\n    on_unavailable: reject\n    on_timeout: accept\n"
+        options = (
+            "    timeout: 300ms\n    on_failure: disconnect\n    failures:\n"
+            "      - {classes: [unavailable], action: reject}\n"
+            "      - {hooks: [mail], classes: [timeout], action: accept}\n"
+        )
         with socket_folder() as folder:
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options=options) as gateway:
                 with gateway.connect() as client:
