@@ -18,7 +18,7 @@ import ssl
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Dict, List, Set, Tuple
+from typing import Any, Awaitable, Callable, Dict, List, Sequence, Set, Tuple
 
 import policy_stub
 from gateway import PATIENCE, Gateway, free_port, socket_folder, unittest, wait_until
@@ -72,15 +72,15 @@ CELLS = [Cell(*cell) for cell in itertools.product(HOOKS, PLACES, ACTIONS)]
 class MatrixGateway(Gateway):
     """Listens for each cell at an address of its own, and at 127.0.0.1 with a healthy service for all hooks."""
 
-    def __init__(self, sockets: pathlib.Path, timeout: int) -> None:
+    def __init__(self, sockets: pathlib.Path, timeout: int, cells: Sequence[Cell]) -> None:
         super().__init__()
         self.port = free_port()
-        self.addresses = {cell: f"127.0.1.{number}" for number, cell in enumerate(CELLS, 1)}
+        self.addresses = {cell: f"127.0.1.{number}" for number, cell in enumerate(cells, 1)}
         listeners = [self.listener("healthy", "127.0.0.1", "starttls", ["good"])]
         policies = [f"  - {{name: good, sockets: [{sockets}/good], timeout: 120s}}\n"]
         for hook in HOOKS:
             policies.append(f"  - {{name: good-{hook}, sockets: [{sockets}/good], hooks: [{hook}], timeout: 120s}}\n")
-        for cell in CELLS:
+        for cell in cells:
             tls = "starttls" if cell.tls else "none"
             listeners.append(self.listener(cell.name, self.addresses[cell], tls, cell.chain, cell.hook == "auth"))
             policies.append(
@@ -171,6 +171,14 @@ class Dialogue:
         return self.replies.get("message", "").startswith("250 2.0.0 OK id=")
 
 
+async def nothing() -> None:
+    pass
+
+
+def wait_for_services(gateway: Gateway, wanted: Set[str]) -> None:
+    wait_until(lambda: wanted <= {event["policy"] for event in gateway.events("policy.service", state="ready")}, "the services")
+
+
 class Row:
     """One fault, at every hook."""
 
@@ -190,30 +198,20 @@ class Row:
         sockets = [f"{cell.hook}={self.sockets}/{cell.name}" for cell in CELLS]
         with policy_stub.running("honest", f"{self.sockets}/good"):
             with policy_stub.running(self.fault.name, *sockets, options=("--restart",)):
-                with MatrixGateway(self.sockets, self.timeout) as gateway:
-                    self.wait_for_services(gateway)
+                with MatrixGateway(self.sockets, self.timeout, CELLS) as gateway:
+                    wait_for_services(gateway, {"good"} | {f"good-{hook}" for hook in HOOKS})
+                    if self.fault.registers:
+                        wait_for_services(gateway, {f"bad-{cell.name}" for cell in CELLS})
                     asyncio.run(asyncio.wait_for(self.crowd(gateway), PATIENCE))
                     self.judge(gateway)
                     if self.problems:
                         raise AssertionError("\n".join(self.problems[:40]))
         return self.seen
 
-    def wait_for_services(self, gateway: Gateway) -> None:
-        def ready() -> Set[str]:
-            return {event["policy"] for event in gateway.events("policy.service", state="ready")}
-
-        wanted = {f"good-{hook}" for hook in HOOKS} | {"good"}
-        if self.fault.registers:
-            wanted |= {f"bad-{cell.name}" for cell in CELLS}
-        wait_until(lambda: wanted <= ready(), "the services")
-
     async def crowd(self, gateway: MatrixGateway) -> None:
         """All sessions of all cells at once; they stay until healthy ones have sent mail beside them."""
         over = asyncio.Event()
         meeting = asyncio.Barrier(len(CELLS) * PER_CELL + HEALTHY)
-
-        async def nothing() -> None:
-            pass
 
         async def send_on(number: int) -> None:
             for turn in itertools.count():
@@ -340,6 +338,35 @@ class FaultMatrix(unittest.TestCase):
         for name in names:
             for cell in CELLS:
                 self.assertEqual(bool(rows[name][cell]), bool(FAULTS[name].classes), f"{name}: {cell.name} was not seen")
+
+    def test_the_breaker_spares_the_sessions_the_wait(self) -> None:
+        """A service that fails every question is not asked for a while. The reply is the same."""
+        cells = [Cell(hook, "alone", "tempfail") for hook in HOOKS]
+        waves: List[List[Dialogue]] = []
+
+        async def wave(gateway: MatrixGateway) -> None:
+            waves.append([Dialogue(f"{cell.name}.{number}", cell.hook, cell.tls) for number in range(24) for cell in cells])
+            runs = [each.run(gateway.addresses[cell], gateway.port, nothing) for each, cell in zip(waves[-1], cells * 24)]
+            await asyncio.wait_for(asyncio.gather(*runs), PATIENCE)
+
+        with socket_folder() as folder, policy_stub.running("honest", f"{folder}/good"):
+            sockets = [f"{cell.hook}={folder}/{cell.name}" for cell in cells]
+            with policy_stub.running("hang", *sockets), MatrixGateway(folder, SHORT, cells) as gateway:
+                wait_for_services(gateway, {f"bad-{cell.name}" for cell in cells})
+                # Twenty failures within ten seconds open it; a machine that is very slow needs more than one wave.
+                while len({event["policy"] for event in gateway.events("policy.breaker", state="open")}) < len(cells):
+                    self.assertLess(len(waves), 20)
+                    asyncio.run(wave(gateway))
+                    gateway.wait_for("disconnect", len(waves) * 216)
+                asyncio.run(wave(gateway))
+                gateway.wait_for("disconnect", len(waves) * 216)
+                for each in itertools.chain(*waves):
+                    self.assertRegex(each.replies[each.hook], REFUSALS[each.hook])
+                for cell in cells:
+                    failures = gateway.events("policy.failure", policy=f"bad-{cell.name}")
+                    self.assertEqual(len(failures), len(waves) * 24)
+                    self.assertEqual({event["class"] for event in failures}, {"timeout", "unavailable"}, cell.name)
+                self.assertEqual(gateway.stored(), [])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import threading
 from typing import Any, Callable, Dict, List
 
 from gateway import ROOT, Client, Gateway, service_process, socket_folder, unittest, wait_until
+from load import Load
 
 # Leaves a mark in the file ASKED for each question at MAIL, and never answers it; one for each cancellation in CANCELLED.
 HANG_AT_MAIL = """
@@ -204,39 +205,23 @@ async def mail(request):
     return gatepost.accept()
 """
 
-        replies: List[str] = []
-        stop = threading.Event()
-
-        def load(client: Client) -> None:
-            client.start("EHLO client")
-            while not stop.is_set():
-                replies.append(client.say("MAIL FROM:<a@example.org>"))
-                client.say("RSET")
-
         with socket_folder() as folder:
             path = f"{folder}/p.sock"
             with service_process(path, program("old", folder)) as old, Gateway(
                 policies={"p": path}, policy_options="    timeout: 20s\n"
             ) as gateway:
-                clients = [gateway.connect() for _ in range(20)]
-                threads = [threading.Thread(target=load, args=(client,)) for client in clients]
-                for thread in threads:
-                    thread.start()
-                wait_until(lambda: marks(folder, "old") > 200, "some load")
-                os.kill(old.pid, signal.SIGTERM)
-                wait_until(lambda: not os.path.exists(path), "the end of the old socket")
-                with service_process(path, program("new", folder)):
-                    wait_until(lambda: marks(folder, "new") > 200, "load for the new process")
-                    self.assertEqual(old.wait(10), 0)
-                    stop.set()
-                    for thread in threads:
-                        thread.join()
-                    self.assertEqual({text[:3] for text in replies}, {"250"})
-                    self.assertEqual(gateway.events("policy.failure"), [])
-                    # Each question was asked once: none was lost and asked again.
-                    self.assertEqual(marks(folder, "old") + marks(folder, "new"), len(replies))
-                for client in clients:
-                    client.close()
+                with Load(gateway, 20, ["MAIL FROM:<a@example.org>"]) as load:
+                    wait_until(lambda: marks(folder, "old") > 200, "some load")
+                    os.kill(old.pid, signal.SIGTERM)
+                    wait_until(lambda: not os.path.exists(path), "the end of the old socket")
+                    with service_process(path, program("new", folder)):
+                        wait_until(lambda: marks(folder, "new") > 200, "load for the new process")
+                        self.assertEqual(old.wait(10), 0)
+                        load.stop()
+                        self.assertEqual({text[:3] for text in load.replies}, {"250"})
+                        self.assertEqual(gateway.events("policy.failure"), [])
+                        # Each question was asked once: none was lost and asked again.
+                        self.assertEqual(marks(folder, "old") + marks(folder, "new"), len(load.replies))
 
 
 class Liars(unittest.TestCase):
