@@ -163,7 +163,8 @@ class Fault:
 TIMEOUT = ("timeout",)
 BAD = ("bad_reply",)
 AWAY = ("unavailable",)
-# A question is asked a second time where its connection was lost; those that come while it is down find none.
+# A broken line ends the connection, and the questions on it are lost. They are asked a second time; those that come while
+# it is down find none.
 LOST = ("lost", "unavailable")
 
 def always(octets: bytes) -> Callable[[Line, Message], None]:

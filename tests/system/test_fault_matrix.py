@@ -95,6 +95,10 @@ class MatrixGateway(Gateway):
         )
         self.config.write_text(text.replace("FOLDER", str(self.folder)))
 
+    def __enter__(self) -> "MatrixGateway":
+        super().__enter__()
+        return self
+
     def listener(self, name: str, address: str, tls: str, policies: List[str], auth: bool = False) -> str:
         return (
             f"  - {{name: {name}, address: '{address}:{self.port}', tls: {tls}, auth: {str(auth).lower()}, resolve_names: false,"
@@ -108,7 +112,7 @@ class MatrixGateway(Gateway):
 
 
 class Dialogue:
-    """A client that sends one message, and takes no refusal for a reason to stop before its last command."""
+    """A client that sends one message, and that goes on with its commands when one is refused."""
 
     def __init__(self, subject: str, hook: str, tls: bool) -> None:
         self.subject, self.hook = subject, hook
@@ -149,8 +153,8 @@ class Dialogue:
             else:
                 self.replies[hook] = reply
             refused = refused or reply[:1] not in ("2", "3")
-            # What these decide ends with them: mail without TLS or a login may be welcome.
-            if refused and (hook in ("starttls", "secure", "auth") or hook == "data"):
+            # What these decide ends with them: mail without TLS or a login may be welcome. And without 354 no text is sent.
+            if refused and hook in ("starttls", "secure", "auth", "data"):
                 break
             if hook == "starttls":
                 await self.writer.start_tls(CONTEXT)
@@ -367,6 +371,19 @@ class FaultMatrix(unittest.TestCase):
                     self.assertEqual(len(failures), len(waves) * 24)
                     self.assertEqual({event["class"] for event in failures}, {"timeout", "unavailable"}, cell.name)
                 self.assertEqual(gateway.stored(), [])
+
+    def test_a_service_that_dies_of_its_fourth_question(self) -> None:
+        """Nobody starts it again: the first three stand, the fourth was lost, then nobody is there."""
+        with socket_folder() as folder:
+            with policy_stub.running("kill", f"mail={folder}/p.sock", options=("--after", "3")) as stub:
+                with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    timeout: 60s\n") as gateway:
+                    with gateway.connect() as client:
+                        client.start("EHLO client", *["MAIL FROM:<a@example.org>", "RSET"] * 3)
+                        for _ in range(2):
+                            self.assertRegex(client.say("MAIL FROM:<a@example.org>"), REFUSALS["mail"])
+                        self.assertEqual(stub.wait(PATIENCE), -9)
+                    failures = gateway.wait_for("policy.failure", 2)
+                    self.assertEqual([event["class"] for event in failures], ["lost", "unavailable"])
 
 
 if __name__ == "__main__":
