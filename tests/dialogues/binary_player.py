@@ -106,6 +106,9 @@ class Script:
             value = octets.decode()
             if name == "text":
                 text.append(value)
+            elif name in ("set_sender", "add_recipient", "drop_recipient"):
+                argument: object = int(value) if name == "drop_recipient" else value
+                values["edits"] = (*values.get("edits", ()), getattr(gatepost.edits, name)(argument))
             else:
                 values[name] = int(value) if name == "code" else value
         return gatepost.Verdict(item.verdict, tuple(text) or None, **values)
@@ -168,7 +171,14 @@ class Watcher:
 
     def accepted(self) -> int:
         """How many messages were answered with 2yz; LMTP answers one several times."""
-        return len({event.transaction for event in self.events if event.name == "message" and event.data["code"] < 300})
+        return len({event.transaction for event in self._successes()})
+
+    def stored(self) -> int:
+        """How many of them were not thrown away; LMTP says of each recipient whether it was."""
+        return len({event.transaction for event in self._successes() if not event.data.get("discarded")})
+
+    def _successes(self) -> List[gatepost.Event]:
+        return [event for event in self.events if event.name == "message" and event.data["code"] < 300]
 
     def _check_written(self) -> None:
         """The E: lines in their order, other events between them."""
@@ -282,9 +292,13 @@ async def wait_for(event: asyncio.Event, failure: Failure, seconds: float = WAIT
 
 def check_stored(dialogue: Dialogue, gateway: Gateway, accepted: int) -> None:
     """Each accepted message is in the Maildir, once; what was refused is not there."""
-    stored = gateway.stored()
+    messages = gateway.stored()
+    stored = [message.octets for message in messages]
     if len(stored) != accepted:
         raise fault(dialogue, None, f"{accepted} stored messages", f"{len(stored)}: {stored!r:.600}")
+    for item in dialogue.of("M"):
+        if not any(all(message.fact(name) == value for name, value in item.fields) for message in messages):
+            raise fault(dialogue, item, f"M: {item.fields}", f"M: {messages!r:.600}")
     for item in dialogue.of("D"):
         if item.octets not in stored:
             found = ", ".join(show(message) for message in stored)
@@ -309,7 +323,7 @@ async def play_session(dialogue: Dialogue, gateway: Gateway, client: Client, scr
             raise script.failure
         ends = dialogue.of("X")
         watcher.check(ends[-1].word if ends else "client_gone")
-        check_stored(dialogue, gateway, watcher.accepted())
+        check_stored(dialogue, gateway, watcher.stored())
     finally:
         client.abort()
         watching.cancel()

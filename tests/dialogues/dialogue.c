@@ -17,9 +17,9 @@ struct reader {
 };
 
 static const char *const marks[] = {
-	[DIALOGUE_SEND] = "C:",	  [DIALOGUE_REPLY] = "S:", [DIALOGUE_HOOK] = "H:",
-	[DIALOGUE_STORED] = "D:", [DIALOGUE_TLS] = "T:",   [DIALOGUE_CLOSED] = "X:",
-	[DIALOGUE_CLIENT] = "N:",
+	[DIALOGUE_SEND] = "C:",	  [DIALOGUE_REPLY] = "S:",    [DIALOGUE_HOOK] = "H:",
+	[DIALOGUE_STORED] = "D:", [DIALOGUE_TLS] = "T:",      [DIALOGUE_CLOSED] = "X:",
+	[DIALOGUE_CLIENT] = "N:", [DIALOGUE_ENVELOPE] = "M:",
 };
 
 const char *dialogue_mark(enum dialogue_kind kind)
@@ -108,20 +108,40 @@ static void read_hook(const struct reader *r, char *text)
 }
 
 /* "name=value ..." */
-static void read_client(const struct reader *r, const char *text)
+static void read_facts(const struct reader *r, enum dialogue_kind kind, const char *text)
 {
-	struct dialogue_item *item = add_item(r, DIALOGUE_CLIENT);
+	struct dialogue_item *item = add_item(r, kind);
 	char *copy = NULL;
 
-	if (asprintf(&copy, "client %s", text) < 0)
+	if (asprintf(&copy, "facts %s", text) < 0)
 		abort();
 	read_fields(r, copy, item->fields, &item->fields_len);
 	free(copy);
 }
 
+static void add_edit(struct verdict *v, enum edit_kind kind, const char *value)
+{
+	struct edit edit = {.kind = kind};
+
+	if (kind == EDIT_DROP_RECIPIENT)
+		edit.nth = (unsigned)atoi(value);
+	else
+		edit.value = mem_copy_string(value);
+	v->edits = mem_resize(v->edits, (v->edits_len + 1) * sizeof(*v->edits));
+	v->edits[v->edits_len++] = edit;
+}
+
+static bool is_envelope_edit(const char *name, enum edit_kind *kind)
+{
+	return edit_from_word(name, kind) &&
+	       (*kind == EDIT_SET_SENDER || *kind == EDIT_ADD_RECIPIENT ||
+		*kind == EDIT_DROP_RECIPIENT);
+}
+
 static void set_verdict_field(const struct reader *r, struct verdict *v, const char *name,
 			      const char *value)
 {
+	enum edit_kind edit;
 	char *joined = NULL;
 
 	if (strcmp(name, "code") == 0) {
@@ -135,6 +155,8 @@ static void set_verdict_field(const struct reader *r, struct verdict *v, const c
 			abort();
 		free(v->text);
 		v->text = joined != NULL ? joined : mem_copy_string(value);
+	} else if (is_envelope_edit(name, &edit)) {
+		add_edit(v, edit, value);
 	} else {
 		fail(r, "bad field \"%s\" of a verdict", name);
 	}
@@ -205,7 +227,10 @@ static void read_marked(struct reader *r, char mark, char *text)
 		add_item(r, DIALOGUE_TLS);
 		break;
 	case 'N':
-		read_client(r, text);
+		read_facts(r, DIALOGUE_CLIENT, text);
+		break;
+	case 'M':
+		read_facts(r, DIALOGUE_ENVELOPE, text);
 		break;
 	case 'X':
 		read_closed(r, text);

@@ -15,13 +15,14 @@
 #include "smtp/smtp.h"
 
 enum dialogue_kind {
-	DIALOGUE_SEND,	 /* C: R:  octets */
-	DIALOGUE_REPLY,	 /* S:     octets, without CRLF; '*' stands for an id */
-	DIALOGUE_HOOK,	 /* H: V:  hook, fields, verdict */
-	DIALOGUE_STORED, /* D:     octets */
-	DIALOGUE_TLS,	 /* T: */
-	DIALOGUE_CLIENT, /* N:     fields */
-	DIALOGUE_CLOSED, /* X:     reason */
+	DIALOGUE_SEND,	   /* C: R:  octets */
+	DIALOGUE_REPLY,	   /* S:     octets, without CRLF; '*' stands for an id */
+	DIALOGUE_HOOK,	   /* H: V:  hook, fields, verdict */
+	DIALOGUE_ENVELOPE, /* M:     fields */
+	DIALOGUE_STORED,   /* D:     octets */
+	DIALOGUE_TLS,	   /* T: */
+	DIALOGUE_CLIENT,   /* N:     fields */
+	DIALOGUE_CLOSED,   /* X:     reason */
 };
 
 #define DIALOGUE_FIELDS_MAX 16

@@ -53,7 +53,7 @@ def fields(text: str) -> List[Tuple[str, bytes]]:
 class Item:
     """One line, or several C: R: or D: lines that belong together."""
 
-    mark: str  # C S H D T W N E X
+    mark: str  # C S H M D T W N E X
     line: int
     octets: bytes = b""
     word: str = ""
@@ -119,7 +119,7 @@ def _marked(dialogue: Dialogue, number: int, mark: str, text: str, joinable: boo
             raise BadDialogue("V: must follow H:")
         word, _, rest = text.partition(" ")
         items[-1].verdict, items[-1].verdict_fields = word, fields(rest)
-    elif mark == "N":
+    elif mark in "MN":
         items.append(Item(mark, number, fields=fields(text)))
     elif mark in "HEX":
         word, _, rest = text.partition(" ")

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -20,7 +21,7 @@ HOSTNAME = "mx.example.org"
 
 # What the delivery puts before a message.
 _PREFIX = re.compile(
-    rb"Return-Path: <[^\r\n]*>\r\n(?:Delivered-To: [^\r\n]*\r\n)*Received: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
+    rb"Return-Path: <([^\r\n]*)>\r\n((?:Delivered-To: [^\r\n]*\r\n)*)Received: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
 )
 
 
@@ -37,6 +38,19 @@ LISTENER_FLAGS: Dict[str, Any] = {
 
 class GatewayError(Exception):
     """gatepost did not start, stop or store as it should."""
+
+
+@dataclass
+class Stored:
+    """A message in the Maildir."""
+
+    octets: bytes  # without the fields that the delivery puts before it
+    sender: bytes
+    recipients: List[bytes]
+
+    def fact(self, name: str) -> bytes:
+        """As in an M: line."""
+        return self.sender if name == "from" else b",".join(self.recipients)
 
 
 def free_address(number: int) -> Tuple[str, int]:
@@ -131,15 +145,16 @@ class Gateway:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def stored(self) -> List[bytes]:
-        """The messages in the Maildir, without the fields that the delivery puts before them."""
+    def stored(self) -> List[Stored]:
+        """The messages in the Maildir."""
         messages = []
         for path in sorted((self.root / "mail" / "new").glob("*")):
             octets = path.read_bytes()
             prefix = _PREFIX.match(octets)
             if prefix is None:
                 raise GatewayError(f"a stored message begins with {octets[:300]!r}")
-            messages.append(octets[prefix.end() :])
+            recipients = re.findall(rb"Delivered-To: ([^\r\n]*)\r\n", prefix.group(2))
+            messages.append(Stored(octets[prefix.end() :], prefix.group(1), recipients))
         return messages
 
     def clean(self) -> None:

@@ -10,6 +10,7 @@
 #include "player_facts.h"
 #include "player_fault.h"
 #include "player_report.h"
+#include "player_verdict.h"
 
 #define REPLY_LINE_MAX 512 /* with CRLF (RFC 5321 section 4.5.3.1.5) */
 
@@ -87,23 +88,13 @@ static void take_output(struct player *p)
 /* The report must be the reply that was written: events are made of it. */
 static void check_report(struct player *p, const struct smtp_reply *reply)
 {
-	const char *line = buf_head(&p->lines), *end = line + p->lines.len, *text;
+	struct octets line;
 
-	if (p->lines.len == 0) {
+	if (p->lines.len == 0)
 		fail(p, NULL, 0, "a report of a reply that was not written");
-		return;
-	}
-	for (bool first = true; line < end; first = false) {
-		const char *lf = memchr(line, '\n', (size_t)(end - line));
-		size_t len = (size_t)(lf - line);
-
-		if (!player_report_fits(line, len, reply, lf + 1 == end, &text) ||
-		    (first && (strlen(reply->text) != (size_t)(lf - text) ||
-			       memcmp(text, reply->text, (size_t)(lf - text)) != 0)))
-			fail(p, line, len, "the report %d \"%s\" \"%s\" of the reply ", reply->code,
-			     reply->status, reply->text);
-		line = lf + 1;
-	}
+	else if (!player_report_is_of(&p->lines, reply, &line))
+		fail(p, line.data, line.len, "the report %d \"%s\" \"%s\" of the reply ",
+		     reply->code, reply->status, reply->text);
 }
 
 static void on_reply(struct player *p)
@@ -121,38 +112,42 @@ static void on_reply(struct player *p)
 
 /* --- what the engine asks --- */
 
-static void check_facts(struct player *p, const struct hook_request *request)
+static void check_facts(struct player *p, const struct hook_request *request, const char *what)
 {
-	const struct dialogue_item *item = next_item(p);
 	struct buf found;
 
 	buf_init(&found, DIALOGUE_OCTETS_MAX);
-	if (item == NULL || item->kind != DIALOGUE_HOOK || item->hook != request->hook)
-		fail(p, NULL, 0, "H: %s", hook_word(request->hook));
-	else if (!player_facts_match(item, request, &found))
-		fail(p, buf_head(&found), found.len, "H: %s ", hook_word(request->hook));
+	if (!player_facts_match(next_item(p), request, &found))
+		fail(p, buf_head(&found), found.len, "%s ", what);
 	buf_fini(&found);
+}
+
+static void check_hook(struct player *p, const struct hook_request *request)
+{
+	const struct dialogue_item *item = next_item(p);
+	char what[32];
+
+	snprintf(what, sizeof(what), "H: %s", hook_word(request->hook));
+	if (item == NULL || item->kind != DIALOGUE_HOOK || item->hook != request->hook)
+		fail(p, NULL, 0, "%s", what);
+	else
+		check_facts(p, request, what);
 }
 
 static void on_hook(struct player *p)
 {
 	struct hook_request request = {.hook = smtp_hook(p->smtp)};
 	struct hook_message message = {.size = smtp_message_size(p->smtp)};
-	struct verdict accept = {.kind = VERDICT_ACCEPT};
 
 	smtp_describe(p->smtp, &request);
-	request.hook = smtp_hook(p->smtp);
 	request.message = request.hook == HOOK_MESSAGE ? &message : NULL;
 	if ((p->dialogue->hooks & (1u << request.hook)) == 0) {
-		/* Nobody logs in without a service's word. */
-		if (request.hook == HOOK_AUTH)
-			accept.kind = VERDICT_TEMPFAIL;
-		smtp_verdict(p->smtp, &accept);
+		player_verdict_give_none(p->smtp);
 		return;
 	}
-	check_facts(p, &request);
+	check_hook(p, &request);
 	if (!p->failed)
-		smtp_verdict(p->smtp, &p->dialogue->items[p->next++].verdict);
+		player_verdict_give(p->smtp, &p->dialogue->items[p->next++].verdict);
 }
 
 static void on_client(struct player *p)
@@ -180,7 +175,19 @@ static void on_body(struct player *p)
 		fail(p, NULL, 0, "an endless message");
 }
 
-static void on_delivery(struct player *p)
+static void check_envelope(struct player *p)
+{
+	const struct dialogue_item *item = next_item(p);
+	struct hook_request request = {0};
+
+	if (item == NULL || item->kind != DIALOGUE_ENVELOPE)
+		return;
+	smtp_describe(p->smtp, &request);
+	check_facts(p, &request, "M:");
+	p->next++;
+}
+
+static void check_stored(struct player *p)
 {
 	const struct dialogue_item *item = next_item(p);
 	const struct buf *stored = &p->stored;
@@ -194,6 +201,14 @@ static void on_delivery(struct player *p)
 	if (smtp_message_size(p->smtp) != stored->len)
 		fail(p, NULL, 0, "a message of %zu octets with size %llu", stored->len,
 		     (unsigned long long)smtp_message_size(p->smtp));
+}
+
+static void on_delivery(struct player *p)
+{
+	if (!smtp_is_discarded(p->smtp)) {
+		check_envelope(p);
+		check_stored(p);
+	}
 	smtp_delivered(p->smtp, 250, "2.0.0", "OK id=0123456789ABCDEF");
 }
 
@@ -237,31 +252,17 @@ static void on_finished(struct player *p)
 		smtp_describe(p->smtp, &request);
 		request.hook = HOOK_DISCONNECT;
 		request.reason = disconnect_reason_word(reason);
-		request.commands = smtp_commands(p->smtp);
-		request.messages = smtp_messages(p->smtp);
-		request.errors = smtp_errors(p->smtp);
-		check_facts(p, &request);
+		check_hook(p, &request);
 		p->next++;
 	}
 }
 
 /* --- the client --- */
 
-static size_t piece_size(const struct player *p)
-{
-	size_t left = p->batch->octets.len - p->arrived;
-
-	if (p->cut->kind == PLAYER_BYTES || p->cut->kind == PLAYER_TRICKLE)
-		return left > 0;
-	if (p->cut->kind == PLAYER_SPLIT && p->cut->batch == p->batch && p->arrived < p->cut->at)
-		return p->cut->at - p->arrived;
-	return left;
-}
-
 /* Puts the next piece into `in`; false when nothing of the batch is left. */
 static bool arrive(struct player *p)
 {
-	size_t n = p->batch != NULL ? piece_size(p) : 0;
+	size_t n = p->batch != NULL ? player_cut_piece(p->cut, p->batch, p->arrived) : 0;
 
 	if (n == 0)
 		return false;

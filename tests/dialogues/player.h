@@ -11,19 +11,7 @@
 
 #include "base/buf.h"
 #include "dialogue.h"
-
-struct player_cut {
-	enum {
-		PLAYER_WHOLE,	/* each batch at once */
-		PLAYER_SPLIT,	/* the batch `batch` in two pieces, the first of `at` octets
-				 */
-		PLAYER_BYTES,	/* octet by octet, each after the engine asked for it */
-		PLAYER_TRICKLE, /* an octet arrives whenever the engine returns, whatever it waits
-				   for */
-	} kind;
-	const struct dialogue_item *batch;
-	size_t at;
-};
+#include "player_cut.h"
 
 /* True when everything happened as written. Otherwise the fault is told on standard error. What
  * smtp_last_reply() reported is appended to `reports`, a line each. */

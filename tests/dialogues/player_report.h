@@ -8,10 +8,10 @@
 #include "base/buf.h"
 #include "smtp/smtp.h"
 
-/* Whether a line of a reply is "CODE-" or "CODE " with `status` behind it; *text is what follows.
- */
-bool player_report_fits(const char *line, size_t len, const struct smtp_reply *reply, bool last,
-			const char **text);
+/* Whether the report is of the reply that was written, whose lines stand in `lines`, each with an
+ * LF. Else *wrong is the one that is not as reported. */
+bool player_report_is_of(const struct buf *lines, const struct smtp_reply *reply,
+			 struct octets *wrong);
 /* Appends all of the report, as a line. */
 void player_report_add(struct buf *reports, const struct smtp_reply *reply);
 
