@@ -95,16 +95,6 @@ static void trace_credentials(struct driver *d, const struct hook_auth *auth)
 	trace_octets(d, "token", auth->token);
 }
 
-/* Later questions must not point at what is gone: the domain is the tail of the address. */
-static void check_mailbox(const struct hook_mailbox *mailbox)
-{
-	const char *end = mailbox->address.data + mailbox->address.len;
-
-	if (mailbox->domain.data + mailbox->domain.len != end ||
-	    mailbox->domain.len > mailbox->address.len)
-		abort();
-}
-
 static void trace_question(struct driver *d, const struct hook_request *request)
 {
 	buf_printf(&d->trace, "ask %s", hook_word(request->hook));
@@ -165,22 +155,26 @@ static void describe(struct driver *d)
 	struct hook_request request = {0};
 
 	smtp_describe(d->smtp, &request);
-	if (request.context.mail)
-		check_mailbox(request.context.mail);
-	for (size_t i = 0; i < request.context.recipients_len; i++)
-		check_mailbox(&request.context.recipients[i]);
+	driver_check_request(d->script, &d->settings, &request);
 	trace_question(d, &request);
 }
 
-/* The next service of the chain sees what has become of the envelope. */
-static void edit(struct driver *d, const struct driver_rule *rule)
+/* The next service of the chain sees what has become of the envelope; when the edits were refused,
+ * what it was before. `asked` is where the question before stands in the trace. */
+static void edit(struct driver *d, const struct driver_rule *rule, size_t asked)
 {
+	size_t len = d->trace.len - asked, again;
 	char problem[256];
+	bool refused = smtp_edit(d->smtp, rule->verdict.edits, rule->verdict.edits_len, problem,
+				 sizeof problem);
 
-	if (smtp_edit(d->smtp, rule->verdict.edits, rule->verdict.edits_len, problem,
-		      sizeof problem))
+	if (refused)
 		buf_printf(&d->trace, "problem %s\n", problem);
+	again = d->trace.len;
 	describe(d);
+	if (refused && (d->trace.len - again != len ||
+			memcmp(buf_head(&d->trace) + asked, buf_head(&d->trace) + again, len)))
+		abort();
 }
 
 static const struct driver_rule *find_rule(const struct driver *d, enum hook hook)
@@ -202,12 +196,13 @@ static void answer(struct driver *d)
 	enum hook hook = smtp_hook(d->smtp);
 	struct verdict accept = {.kind = VERDICT_ACCEPT};
 	const struct driver_rule *rule;
+	size_t asked = d->trace.len;
 
 	describe(d);
 	d->asked[hook]++;
 	rule = find_rule(d, hook);
 	if (rule && rule->verdict.edits_len)
-		edit(d, rule);
+		edit(d, rule, asked);
 	smtp_verdict(d->smtp, rule ? &rule->verdict : &accept);
 }
 
@@ -367,24 +362,4 @@ void driver_run(struct driver *d, size_t cut, size_t piece)
 	if (d->in.len > SMTP_AUTH_LINE_MAX && !d->finished)
 		abort();
 	driver_check_output(&d->output);
-}
-
-void driver_check_output(const struct buf *output)
-{
-	const char *at = output->len ? buf_head(output) : "";
-	const char *end = at + output->len;
-
-	while (at < end) {
-		const char *crlf = memmem(at, (size_t)(end - at), "\r\n", 2);
-
-		if (!crlf || crlf - at > 510 || crlf - at < 4 || (at[3] != ' ' && at[3] != '-'))
-			abort();
-		for (int i = 0; i < 3; i++)
-			if (at[i] < '0' || at[i] > '9')
-				abort();
-		for (; at < crlf; at++)
-			if (*at < ' ' || *at > '~')
-				abort();
-		at = crlf + 2;
-	}
 }

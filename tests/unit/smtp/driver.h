@@ -60,6 +60,10 @@ void driver_fini(struct driver *d);
 void driver_run(struct driver *d, size_t cut, size_t piece);
 /* The buffer as a string, NUL-terminated in its place. */
 const char *driver_text(struct buf *b);
+/* Aborts when a question has recipients that no rule lets pass, too many, or none at data and
+ * message. */
+void driver_check_request(const struct driver_script *script, const struct smtp_settings *settings,
+			  const struct hook_request *request);
 /* Aborts unless `output` is whole reply lines: three digits, at most 512 octets, CRLF, printable
  * ASCII. */
 void driver_check_output(const struct buf *output);
