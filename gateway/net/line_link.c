@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "protocol/jsonl.h"
 #include "reaper.h"
+#include "rights.h"
 
 #define READ_SIZE 16384
 
@@ -24,6 +25,7 @@ struct line_link {
 	ev_prepare turn_end;
 	struct jsonl in;
 	struct buf out;
+	struct rights rights; /* descriptors that go with octets of `out` */
 	void (*on_event)(void *arg, enum line_link_event event);
 	void *arg;
 	char *line;
@@ -50,6 +52,8 @@ static const char *error_text(int error)
 		return "closed by the peer";
 	if (error == EAGAIN)
 		return "the peer accepts no more connections for now";
+	if (error == ETOOMANYREFS)
+		return "too many descriptors on their way (see RLIMIT_NOFILE)";
 	return strerror(error);
 }
 
@@ -73,8 +77,7 @@ static void watch(struct line_link *l)
 static void write_out(struct line_link *l)
 {
 	while (l->out.len && !l->cannot_write) {
-		ssize_t n =
-			send(l->io.fd, buf_head(&l->out), l->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = rights_send(&l->rights, l->io.fd, buf_head(&l->out), l->out.len);
 
 		if (n >= 0) {
 			buf_consume(&l->out, (size_t)n);
@@ -83,11 +86,19 @@ static void write_out(struct line_link *l)
 		} else if (errno != EINTR) {
 			set_failure(l, error_text(errno));
 			l->cannot_write = true;
+			rights_drop(&l->rights);
 			/* Reading comes to its end after the peer's last lines, and then DOWN. */
 			shutdown(l->io.fd, SHUT_RD);
 		}
 	}
 	buf_release(&l->out);
+}
+
+static void end_reading(struct line_link *l, const char *why)
+{
+	set_failure(l, why);
+	l->ended = l->cannot_write = true;
+	rights_drop(&l->rights);
 }
 
 static void read_in(struct line_link *l)
@@ -104,11 +115,9 @@ static void read_in(struct line_link *l)
 			set_failure(l, text);
 		}
 	} else if (n == 0) {
-		set_failure(l, "closed by the peer");
-		l->ended = l->cannot_write = true;
+		end_reading(l, "closed by the peer");
 	} else if (errno != EAGAIN && errno != EINTR) {
-		set_failure(l, error_text(errno));
-		l->ended = l->cannot_write = true;
+		end_reading(l, error_text(errno));
 	}
 }
 
@@ -247,6 +256,7 @@ void line_link_free(struct line_link **link)
 	ev_prepare_stop(l->loop, &l->turn_end); /* takes back what was fed */
 	if (l->io.fd >= 0)
 		close(l->io.fd);
+	rights_drop(&l->rights);
 	l->closed = true;
 	reaper_add(l->loop, l, destroy);
 }
@@ -271,6 +281,19 @@ bool line_link_send(struct line_link *l, const char *data, size_t len)
 	if (!(l->io.events & EV_WRITE)) /* else it goes out when the kernel takes more */
 		ev_feed_event(l->loop, &l->turn_end, EV_CUSTOM);
 	return true;
+}
+
+bool line_link_send_fd(struct line_link *l, const char *data, size_t len, int fd)
+{
+	if (l->cannot_write || !len || len > buf_room(&l->out)) {
+		close(fd);
+		return len && line_link_send(l, data, len); /* which says no */
+	}
+	if (!rights_add(&l->rights, l->out.len, fd)) {
+		l->writable_due = true;
+		return false;
+	}
+	return line_link_send(l, data, len);
 }
 
 size_t line_link_room(const struct line_link *l)

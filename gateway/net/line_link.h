@@ -35,6 +35,11 @@ void line_link_free(struct line_link **l);
 char *line_link_line(struct line_link *l, size_t *len);
 /* False when it does not fit; nothing of it is sent then. */
 bool line_link_send(struct line_link *l, const char *data, size_t len);
+/* The same, and the descriptor goes along with the first octet (at least one), by SCM_RIGHTS: the
+ * peer gets it with the read that gets this octet, and the n-th one belongs to the n-th sending of
+ * this kind. Takes fd over in any case: it is closed when the kernel has it, when the answer is
+ * false, or when the link is freed or can write no more. False too when 256 wait. */
+bool line_link_send_fd(struct line_link *l, const char *data, size_t len, int fd);
 size_t line_link_room(const struct line_link *l);
 /* Octets not yet with the kernel. */
 size_t line_link_pending(const struct line_link *l);

@@ -72,7 +72,8 @@ static bool check_registration(const struct json_out *registration, struct gatep
 	struct handshake_register read;
 	struct handshake_error problem;
 
-	if (handshake_read_register(registration->data, registration->len - 1, HOOK_FACTS_ALL, &read, &problem))
+	if (handshake_read_register(registration->data, registration->len - 1, HOOK_FACTS_ALL,
+				    &read, &problem))
 		return true;
 	return gatepost_shape_fail(error, problem.code, "%s", problem.message);
 }
