@@ -18,6 +18,8 @@
 
 struct json_t; /* jansson's */
 
+#pragma GCC visibility push(default)
+
 struct gatepost_events_options {
 	const char *name;	   /* for the gateway's log; NULL: none */
 	const char *const *events; /* names, "prefix.*" or "*", NULL after the last; NULL: all */
@@ -87,5 +89,7 @@ const char *gatepost_events_octets(struct gatepost_events *events, const char *n
 bool gatepost_events_number(const struct gatepost_events *events, const char *name, double *value);
 /* All of the data as one line of JSON in ASCII; NULL when the item is a gap. */
 const char *gatepost_events_data(struct gatepost_events *events);
+
+#pragma GCC visibility pop
 
 #endif

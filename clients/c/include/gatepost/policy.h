@@ -20,6 +20,8 @@
 
 struct json_t; /* jansson's */
 
+#pragma GCC visibility push(default)
+
 enum gatepost_hook {
 	GATEPOST_HOOK_CONNECT,
 	GATEPOST_HOOK_EHLO,
@@ -216,5 +218,7 @@ typedef struct gatepost_verdict gatepost_handler(struct gatepost_request *reques
  * replaced, a live one is an error. True after a signal; false: `error`. */
 bool gatepost_policy_serve(const char *path, const struct gatepost_policy_options *options,
 			   gatepost_handler *handler, void *arg, struct gatepost_error *error);
+
+#pragma GCC visibility pop
 
 #endif
