@@ -3,7 +3,7 @@
  *      accept_all SOCKET */
 #include <stdio.h>
 
-#include <gatepost/policy.h>
+#include <gatepost/serve.h>
 
 static struct gatepost_verdict decide(struct gatepost_request *request, void *arg)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <gatepost/policy.h>
+#include <gatepost/serve.h>
 
 static bool has(char **list, const char *mailbox)
 {

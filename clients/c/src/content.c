@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base64.h"
-#include "request.h"
+#include "request_state.h"
 #include "shape.h"
 #include "protocol/grow.h"
 #include "protocol/hook.h"
@@ -16,6 +16,8 @@ SAME(BODY_NONE);
 SAME(BODY_HEADERS);
 SAME(BODY_INLINE);
 SAME(BODY_PATH);
+SAME(BODY_FD);
+SAME(BODY_MAX);
 
 #define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
@@ -25,14 +27,24 @@ static const json_t *body_of(const struct gatepost_request *request)
 						      : NULL;
 }
 
-enum gatepost_body gatepost_request_body(const struct gatepost_request *request)
+static enum gatepost_body mode_of(const json_t *body)
 {
-	const char *word = json_string_value(json_object_get(body_of(request), "mode"));
+	const char *word = json_string_value(json_object_get(body, "mode"));
 	enum hook_body_mode mode = HOOK_BODY_NONE;
 
 	if (word)
 		hook_body_mode_from_word(word, &mode);
 	return (enum gatepost_body)mode;
+}
+
+enum gatepost_body gatepost_request_body_of(const json_t *message)
+{
+	return mode_of(json_object_get(json_object_get(message, "args"), "body"));
+}
+
+enum gatepost_body gatepost_request_body(const struct gatepost_request *request)
+{
+	return mode_of(body_of(request));
 }
 
 uint64_t gatepost_request_headers_trunc(const struct gatepost_request *request)
@@ -83,26 +95,41 @@ static int open_below(int folder, const char *path, struct gatepost_error *error
 	return fd;
 }
 
-int gatepost_request_open(const struct gatepost_request *request, struct gatepost_error *error)
+static int open_path(const struct gatepost_request *request, struct gatepost_error *error)
 {
 	const char *path = json_string_value(json_object_get(body_of(request), "path"));
-	struct stat about;
 	int fd;
 
-	*error = (struct gatepost_error){0};
-	if (gatepost_request_body(request) != GATEPOST_BODY_PATH)
-		return fail(error, "the message has not come as a path", "content");
 	if (!request->spool || request->spool[0] != '/')
 		return fail(error, "the gateway named no spool directory", path);
 	fd = open(request->spool, FOLDER_FLAGS);
 	if (fd < 0)
 		return fail(error, strerrordesc_np(errno), request->spool);
-	fd = open_below(fd, path, error);
+	return open_below(fd, path, error);
+}
+
+static int copy_fd(const struct gatepost_request *request, struct gatepost_error *error)
+{
+	int fd = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? fail(error, strerrordesc_np(errno), "content") : fd;
+}
+
+int gatepost_request_open(const struct gatepost_request *request, struct gatepost_error *error)
+{
+	enum gatepost_body mode = gatepost_request_body(request);
+	struct stat about;
+	int fd;
+
+	*error = (struct gatepost_error){0};
+	if (mode != GATEPOST_BODY_PATH && mode != GATEPOST_BODY_FD)
+		return fail(error, "the message has not come as a file", "content");
+	fd = mode == GATEPOST_BODY_FD ? copy_fd(request, error) : open_path(request, error);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
 		close(fd);
-		return fail(error, "not a regular file", path);
+		return fail(error, "not a regular file", "content");
 	}
 	return fd;
 }
@@ -127,7 +154,7 @@ static const char *read_file(struct gatepost_request *request, size_t size,
 	}
 	data = grow_resize(NULL, size + 1);
 	while (done < size) {
-		n = read(fd, data + done, size - done);
+		n = pread(fd, data + done, size - done, (off_t)done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -171,6 +198,7 @@ const char *gatepost_request_content(struct gatepost_request *request, size_t *l
 		fail(error, "the message does not have the announced size", "content");
 		return NULL;
 	case GATEPOST_BODY_PATH:
+	case GATEPOST_BODY_FD:
 		data = read_file(request, size, error);
 		*len = data ? size : 0;
 		return data;

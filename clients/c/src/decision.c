@@ -5,11 +5,26 @@
 
 #include "shape.h"
 #include "protocol/grow.h"
-#include "protocol/verdict.h"
+#include "protocol/verdict_json.h"
 
 struct gatepost_verdict gatepost_accept(void)
 {
 	return (struct gatepost_verdict){.decision = GATEPOST_ACCEPT};
+}
+
+struct gatepost_verdict gatepost_bypass(void)
+{
+	return (struct gatepost_verdict){.decision = GATEPOST_BYPASS};
+}
+
+struct gatepost_verdict gatepost_quarantine(void)
+{
+	return (struct gatepost_verdict){.decision = GATEPOST_QUARANTINE};
+}
+
+struct gatepost_verdict gatepost_discard(void)
+{
+	return (struct gatepost_verdict){.decision = GATEPOST_DISCARD};
 }
 
 static struct gatepost_verdict refuse(enum gatepost_decision decision, const char *text, int code,
@@ -41,23 +56,17 @@ struct gatepost_verdict gatepost_fault(void)
 
 static bool kind_of(enum gatepost_decision decision, enum verdict_kind *kind)
 {
-	switch (decision) {
-	case GATEPOST_ACCEPT:
-		*kind = VERDICT_ACCEPT;
-		return true;
-	case GATEPOST_TEMPFAIL:
-		*kind = VERDICT_TEMPFAIL;
-		return true;
-	case GATEPOST_REJECT:
-		*kind = VERDICT_REJECT;
-		return true;
-	case GATEPOST_DISCONNECT:
-		*kind = VERDICT_DISCONNECT;
-		return true;
-	case GATEPOST_UNDECIDED:
-		break;
-	}
-	return false;
+	static const enum verdict_kind kinds[] = {
+		[GATEPOST_ACCEPT] = VERDICT_ACCEPT,	    [GATEPOST_BYPASS] = VERDICT_BYPASS,
+		[GATEPOST_QUARANTINE] = VERDICT_QUARANTINE, [GATEPOST_DISCARD] = VERDICT_DISCARD,
+		[GATEPOST_TEMPFAIL] = VERDICT_TEMPFAIL,	    [GATEPOST_REJECT] = VERDICT_REJECT,
+		[GATEPOST_DISCONNECT] = VERDICT_DISCONNECT,
+	};
+
+	if ((unsigned)decision <= GATEPOST_UNDECIDED || (unsigned)decision > GATEPOST_DISCONNECT)
+		return false;
+	*kind = kinds[decision];
+	return true;
 }
 
 /* An empty string means absent in struct verdict, and is a fault here; what does not fit is one
@@ -73,30 +82,29 @@ static bool copy(char *to, size_t size, const char *from)
 	return true;
 }
 
-bool gatepost_verdict_check(const struct gatepost_verdict *verdict, struct gatepost_error *error)
+/* Kind, code, status, text and reason. */
+static bool check_plain(const struct gatepost_verdict *verdict, struct verdict *checked,
+			struct gatepost_error *error)
 {
 	char problem[sizeof error->message];
-	struct verdict checked = {.code = verdict->code};
 	const char *found;
 
-	*error = (struct gatepost_error){0};
-	if (!kind_of(verdict->decision, &checked.kind))
+	if (!kind_of(verdict->decision, &checked->kind))
 		return gatepost_shape_fail(error, "bad_reply", "nothing was decided");
-	if (!copy(checked.status, sizeof checked.status, verdict->status))
+	if (!copy(checked->status, sizeof checked->status, verdict->status))
 		return gatepost_shape_fail(error, "bad_reply",
 					   "status \"%.40s\" is not an enhanced status code such "
 					   "as \"5.7.1\"",
 					   verdict->status);
-	if (!copy(checked.reason, sizeof checked.reason, verdict->reason))
+	if (!copy(checked->reason, sizeof checked->reason, verdict->reason))
 		return gatepost_shape_fail(error, "bad_reply",
 					   "reason must be 1 to %d characters of a-z 0-9 _ . -",
 					   VERDICT_REASON_MAX);
 	if (verdict->text) {
-		checked.text = grow_resize(NULL, strlen(verdict->text) + 1);
-		memcpy(checked.text, verdict->text, strlen(verdict->text) + 1);
+		checked->text = grow_resize(NULL, strlen(verdict->text) + 1);
+		memcpy(checked->text, verdict->text, strlen(verdict->text) + 1);
 	}
-	found = verdict_problem(&checked, problem, sizeof problem);
-	verdict_fini(&checked);
+	found = verdict_problem(checked, problem, sizeof problem);
 	return !found || gatepost_shape_fail(error, "bad_reply", "%s", found);
 }
 
@@ -124,12 +132,9 @@ static void write_field(struct json_out *out, const char *name, const char *valu
 	json_out_text(out, value);
 }
 
-void gatepost_decision_write(struct json_out *out, uint64_t id,
-			     const struct gatepost_verdict *verdict)
+static void write_plain(struct json_out *out, uint64_t id, enum verdict_kind kind,
+			const struct gatepost_verdict *verdict)
 {
-	enum verdict_kind kind = VERDICT_TEMPFAIL;
-
-	kind_of(verdict->decision, &kind);
 	json_out_raw(out, "{\"type\":\"reply\",\"id\":");
 	json_out_integer(out, (int64_t)id);
 	write_field(out, ",\"verdict\":", verdict_word(kind));
@@ -141,5 +146,72 @@ void gatepost_decision_write(struct json_out *out, uint64_t id,
 	if (verdict->text)
 		write_text(out, verdict->text);
 	write_field(out, ",\"reason\":", verdict->reason);
-	json_out_raw(out, "}\n");
+}
+
+static bool has_extras(const struct gatepost_verdict *verdict)
+{
+	return verdict->until != GATEPOST_UNTIL_COMMAND || verdict->labels ||
+	       verdict->keep_session || verdict->keep_transaction || verdict->edits_len;
+}
+
+/* The gateway's own reader says what is wrong with the line, here and now. `checked` becomes what
+ * it has read. */
+static bool read_back(const char *line, size_t len, struct verdict *checked,
+		      struct gatepost_error *error)
+{
+	struct verdict_json_error problem;
+	struct verdict_message message;
+	enum verdict_json result = verdict_json_decode(line, len, &message, &problem);
+
+	verdict_fini(checked);
+	*checked = message.verdict;
+	return result == VERDICT_JSON_REPLY ||
+	       gatepost_shape_fail(error, "bad_reply", "%s", problem.message);
+}
+
+static bool check_hook(const struct verdict *checked, enum hook hook, unsigned grants,
+		       struct gatepost_error *error)
+{
+	char problem[sizeof error->message];
+	const char *found = NULL;
+
+	if (hook < HOOK_MAX)
+		found = verdict_hook_problem(checked, hook, grants, problem, sizeof problem);
+	return !found || gatepost_shape_fail(error, "bad_reply", "%s", found);
+}
+
+bool gatepost_decision_write(struct json_out *out, uint64_t id, enum hook hook, unsigned grants,
+			     const struct gatepost_verdict *verdict, struct gatepost_error *error)
+{
+	struct verdict checked = {.code = verdict->code};
+	size_t start = out->len;
+	bool ok;
+
+	*error = (struct gatepost_error){0};
+	ok = check_plain(verdict, &checked, error);
+	if (ok)
+		write_plain(out, id, checked.kind, verdict);
+	if (ok && has_extras(verdict)) {
+		ok = gatepost_decision_write_extras(out, verdict, error);
+		json_out_raw(out, "}");
+		ok = ok && read_back(out->data + start, out->len - start, &checked, error);
+	} else if (ok) {
+		json_out_raw(out, "}");
+	}
+	ok = ok && check_hook(&checked, hook, grants, error);
+	if (ok)
+		json_out_raw(out, "\n");
+	else
+		out->len = start;
+	verdict_fini(&checked);
+	return ok;
+}
+
+bool gatepost_verdict_check(const struct gatepost_verdict *verdict, struct gatepost_error *error)
+{
+	struct json_out line = {0};
+	bool ok = gatepost_decision_write(&line, 1, HOOK_MAX, 0, verdict, error);
+
+	json_out_fini(&line);
+	return ok;
 }

@@ -1,13 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "decision.h"
 #include "policy_state.h"
 #include "registration.h"
-#include "request.h"
+#include "request_state.h"
 #include "shape.h"
 #include "protocol/grow.h"
 #include "protocol/hook_json.h"
+#include "protocol/verdict.h"
 
 struct gatepost_policy *gatepost_policy_new(const struct gatepost_policy_options *options,
 					    struct gatepost_error *error)
@@ -25,6 +27,7 @@ struct gatepost_policy *gatepost_policy_new(const struct gatepost_policy_options
 	policy->last = &policy->first;
 	if (!policy->options.window)
 		policy->options.window = GATEPOST_WINDOW_DEFAULT;
+	policy->window_max = policy->options.window;
 	jsonl_init(&policy->lines, JSONL_LINE_MAX);
 	if (!gatepost_registration_write(&policy->registration, &policy->options, error)) {
 		gatepost_policy_free(&policy);
@@ -33,6 +36,8 @@ struct gatepost_policy *gatepost_policy_new(const struct gatepost_policy_options
 	policy->options.service = policy->options.software = NULL;
 	policy->options.need = NULL;
 	policy->options.want = NULL;
+	memset(policy->options.need_at, 0, sizeof policy->options.need_at);
+	memset(policy->options.want_at, 0, sizeof policy->options.want_at);
 	return policy;
 }
 
@@ -49,6 +54,11 @@ void gatepost_policy_free(struct gatepost_policy **policy)
 	jsonl_fini(&p->lines);
 	json_out_fini(&p->registration);
 	json_out_fini(&p->out);
+	while (p->fds_len)
+		close(gatepost_policy_take_fd(p));
+	free(p->fds);
+	free((char *)(uintptr_t)p->ready.policy);
+	free((char *)(uintptr_t)p->ready.missing);
 	free(p->spool);
 	free(p->open);
 	free(p);
@@ -80,6 +90,48 @@ bool gatepost_policy_feed(struct gatepost_policy *policy, const char *data, size
 	return policy->state != GATEPOST_OVER;
 }
 
+int gatepost_policy_take_fd(struct gatepost_policy *policy)
+{
+	int fd;
+
+	if (!policy->fds_len)
+		return -1;
+	fd = policy->fds[0];
+	memmove(policy->fds, policy->fds + 1, --policy->fds_len * sizeof fd);
+	return fd;
+}
+
+bool gatepost_policy_has_mode_fd(const struct gatepost_policy *policy)
+{
+	for (size_t i = 0; i < policy->options.body_len; i++)
+		if (policy->options.body[i] == GATEPOST_BODY_FD)
+			return true;
+	return false;
+}
+
+void gatepost_policy_feed_fds(struct gatepost_policy *policy, const int *fds, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		/* Each belongs to a request of which we may have a part: more than the window, and
+		 * the gateway has gone wild. */
+		if (policy->state == GATEPOST_OVER || !gatepost_policy_has_mode_fd(policy) ||
+		    policy->fds_len > policy->window_max) {
+			close(fds[i]);
+			continue;
+		}
+		if (policy->fds_len == policy->fds_size) {
+			policy->fds_size = grow_capacity(policy->fds_size, policy->fds_len + 1);
+			policy->fds = grow_resize(policy->fds, policy->fds_size * sizeof *fds);
+		}
+		policy->fds[policy->fds_len++] = fds[i];
+	}
+	if (policy->state == GATEPOST_OVER || policy->fds_len <= policy->window_max)
+		return;
+	gatepost_shape_fail(&policy->error, "bad_message",
+			    "the gateway sent more descriptors than the window");
+	policy->state = GATEPOST_OVER;
+}
+
 bool gatepost_policy_feed_end(struct gatepost_policy *policy)
 {
 	if (policy->state != GATEPOST_OVER && policy->lines.len > policy->lines.start)
@@ -102,19 +154,55 @@ struct gatepost_request *gatepost_policy_next(struct gatepost_policy *policy)
 	return request;
 }
 
-bool gatepost_policy_reply(struct gatepost_policy *policy, uint64_t id,
-			   const struct gatepost_verdict *verdict, struct gatepost_error *error)
+static struct gatepost_open *find_open(const struct gatepost_policy *policy, uint64_t id,
+				       struct gatepost_error *error)
 {
 	struct gatepost_open *open = gatepost_policy_find(policy, id);
 
 	if (!open)
-		return gatepost_shape_fail(error, "unknown_id", "no request %llu is open",
-					   (unsigned long long)id);
-	if (!gatepost_verdict_check(verdict, error))
+		gatepost_shape_fail(error, "unknown_id", "no request %llu is open",
+				    (unsigned long long)id);
+	return open;
+}
+
+bool gatepost_policy_reply(struct gatepost_policy *policy, uint64_t id,
+			   const struct gatepost_verdict *verdict, struct gatepost_error *error)
+{
+	struct gatepost_open *open = find_open(policy, id, error);
+
+	if (!open ||
+	    !gatepost_decision_write(&policy->out, id, open->hook, policy->grants, verdict, error))
 		return false;
-	gatepost_decision_write(&policy->out, id, verdict);
 	*open = policy->open[--policy->open_len];
 	return true;
+}
+
+bool gatepost_policy_progress(struct gatepost_policy *policy, uint64_t id, unsigned extend_ms,
+			      struct gatepost_error *error)
+{
+	*error = (struct gatepost_error){0};
+	if (!find_open(policy, id, error))
+		return false;
+	if (!extend_ms || extend_ms > VERDICT_EXTEND_MAX)
+		return gatepost_shape_fail(error, "usage", "extend_ms must be 1 to %d, not %u",
+					   VERDICT_EXTEND_MAX, extend_ms);
+	json_out_raw(&policy->out, "{\"type\":\"progress\",\"id\":");
+	json_out_integer(&policy->out, (int64_t)id);
+	json_out_raw(&policy->out, ",\"extend_ms\":");
+	json_out_integer(&policy->out, extend_ms);
+	json_out_raw(&policy->out, "}\n");
+	return true;
+}
+
+void gatepost_policy_window(struct gatepost_policy *policy, unsigned n)
+{
+	if (policy->state != GATEPOST_READY || policy->draining)
+		return;
+	if (n > policy->window_max)
+		policy->window_max = n;
+	json_out_raw(&policy->out, "{\"type\":\"window\",\"n\":");
+	json_out_integer(&policy->out, n);
+	json_out_raw(&policy->out, "}\n");
 }
 
 bool gatepost_policy_is_cancelled(const struct gatepost_policy *policy, uint64_t id)
@@ -161,6 +249,11 @@ bool gatepost_policy_is_drained(const struct gatepost_policy *policy)
 bool gatepost_policy_is_ready(const struct gatepost_policy *policy)
 {
 	return policy->was_ready;
+}
+
+const struct gatepost_ready *gatepost_policy_ready(const struct gatepost_policy *policy)
+{
+	return policy->was_ready ? &policy->ready : NULL;
 }
 
 const struct gatepost_error *gatepost_policy_error(const struct gatepost_policy *policy)

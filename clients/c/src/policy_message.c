@@ -1,17 +1,12 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "policy_state.h"
-#include "request.h"
+#include "request_state.h"
 #include "shape.h"
 #include "protocol/grow.h"
 #include "protocol/handshake.h"
 #include "protocol/hook_json.h"
-
-static void tell(const struct gatepost_policy *policy, const char *text)
-{
-	if (policy->options.log)
-		policy->options.log(policy->options.log_arg, text);
-}
 
 static void end(struct gatepost_policy *policy)
 {
@@ -26,20 +21,31 @@ struct gatepost_open *gatepost_policy_find(const struct gatepost_policy *policy,
 	return NULL;
 }
 
-static bool add_open(struct gatepost_policy *policy, uint64_t id)
+/* The hook as far as the request has one: what it allows is looked up when it is answered. */
+static enum hook hook_of(const json_t *message)
+{
+	const char *word = json_string_value(json_object_get(message, "hook"));
+	enum hook hook = HOOK_MAX;
+
+	if (word)
+		hook_from_word(word, &hook);
+	return hook;
+}
+
+static bool add_open(struct gatepost_policy *policy, uint64_t id, enum hook hook)
 {
 	if (gatepost_policy_find(policy, id))
 		return gatepost_shape_fail(&policy->error, "bad_message",
 					   "the gateway sent a request with an id that is in use");
 	/* Without this a gateway gone wild would own all memory. */
-	if (policy->open_len >= policy->options.window)
+	if (policy->open_len >= policy->window_max)
 		return gatepost_shape_fail(&policy->error, "bad_message",
 					   "the gateway sent more requests than the window");
 	if (policy->open_len == policy->open_size) {
 		policy->open_size = grow_capacity(policy->open_size, policy->open_len + 1);
 		policy->open = grow_resize(policy->open, policy->open_size * sizeof *policy->open);
 	}
-	policy->open[policy->open_len++] = (struct gatepost_open){.id = id};
+	policy->open[policy->open_len++] = (struct gatepost_open){.id = id, .hook = hook};
 	return true;
 }
 
@@ -69,40 +75,17 @@ static void take_hello(struct gatepost_policy *policy, const json_t *message)
 	end(policy);
 }
 
-static void take_ready(struct gatepost_policy *policy, const json_t *message)
-{
-	const char *spool = json_string_value(json_object_get(message, "spool"));
-	const json_t *hooks = json_object_get(message, "hooks");
-	struct gatepost_error line;
-
-	if (spool) {
-		policy->spool = grow_resize(NULL, strlen(spool) + 1);
-		memcpy(policy->spool, spool, strlen(spool) + 1);
-	}
-	for (unsigned hook = 0; hook < GATEPOST_HOOK_MAX; hook++) {
-		const char *word = gatepost_hook_word((enum gatepost_hook)hook);
-
-		if (!(policy->options.hooks & 1u << hook) || json_object_get(hooks, word))
-			continue;
-		gatepost_shape_fail(&line, "", "the gateway is not configured to ask at %s", word);
-		tell(policy, line.message);
-	}
-	policy->state = GATEPOST_READY;
-	policy->was_ready = true;
-}
-
 static void take_error(struct gatepost_policy *policy, const json_t *message)
 {
-	struct gatepost_error line;
 	const char *code = json_string_value(json_object_get(message, "code")),
 		   *text = json_string_value(json_object_get(message, "message"));
 	const json_t *id = json_object_get(message, "id");
 
-	gatepost_shape_fail(&line, "", "the gateway reports %.31s about request %lld: %.180s", code,
-			    (long long)json_integer_value(id), text);
-	if (!id)
-		gatepost_shape_fail(&line, "", "the gateway reports %.31s: %.180s", code, text);
-	tell(policy, line.message);
+	if (id)
+		gatepost_policy_tell(policy, "the gateway reports %.31s about request %lld: %.180s",
+				     code, (long long)json_integer_value(id), text);
+	else
+		gatepost_policy_tell(policy, "the gateway reports %.31s: %.180s", code, text);
 	if (json_is_true(json_object_get(message, "fatal"))) {
 		gatepost_shape_fail(&policy->error, code, "%s", text);
 		end(policy);
@@ -115,13 +98,15 @@ static void refuse_request(struct gatepost_policy *policy, uint64_t id,
 			   const struct gatepost_error *why)
 {
 	struct gatepost_verdict fault = gatepost_fault();
-	struct gatepost_error line;
+	struct gatepost_open *open = gatepost_policy_find(policy, id);
+	struct gatepost_error error;
 
-	gatepost_shape_fail(&line, "", "request %llu cannot be understood: %.200s",
-			    (unsigned long long)id, why->message);
-	tell(policy, line.message);
+	if (open)
+		open->hook = HOOK_MAX; /* whatever it says: a tempfail fits */
+	gatepost_policy_tell(policy, "request %llu cannot be understood: %.200s",
+			     (unsigned long long)id, why->message);
 	if (id)
-		gatepost_policy_reply(policy, id, &fault, &line);
+		gatepost_policy_reply(policy, id, &fault, &error);
 }
 
 static bool understand(const struct gatepost_policy *policy, const json_t *message, enum hook *hook,
@@ -136,7 +121,34 @@ static bool understand(const struct gatepost_policy *policy, const json_t *messa
 		return gatepost_shape_fail(why, "unknown_hook", "nobody asked for hook %s", word);
 	if (*hook == HOOK_DISCONNECT && json_object_get(message, "id"))
 		return gatepost_shape_fail(why, "bad_message", "a notification has an id");
+	if (gatepost_request_body_of(message) == GATEPOST_BODY_FD &&
+	    !gatepost_policy_has_mode_fd(policy))
+		return gatepost_shape_fail(why, "bad_message", "nobody asked for mode fd");
 	return true;
+}
+
+/* The descriptor of a request in mode fd, -1 with others. False: it has not come, or it is not
+ * clear whose the next one is. Going on would show some service the wrong message. */
+static bool take_request_fd(struct gatepost_policy *policy, const json_t *message, bool understood,
+			    int *fd)
+{
+	bool wanted = gatepost_request_body_of(message) == GATEPOST_BODY_FD &&
+		      gatepost_policy_has_mode_fd(policy);
+
+	*fd = wanted ? gatepost_policy_take_fd(policy) : -1;
+	if (wanted ? *fd >= 0 : understood || !policy->fds_len)
+		return true;
+	gatepost_shape_fail(&policy->error, "bad_message",
+			    "the gateway's descriptors do not fit its requests");
+	end(policy);
+	return false;
+}
+
+static void take_understood(struct gatepost_policy *policy, json_t *message, enum hook hook, int fd)
+{
+	*policy->last = gatepost_request_new(json_incref(message), (enum gatepost_hook)hook,
+					     policy->spool, fd);
+	policy->last = &(*policy->last)->next;
 }
 
 static void take_request(struct gatepost_policy *policy, json_t *message)
@@ -145,6 +157,8 @@ static void take_request(struct gatepost_policy *policy, json_t *message)
 	uint64_t id = (uint64_t)json_integer_value(value);
 	struct gatepost_error why = {0};
 	enum hook hook = HOOK_MAX;
+	bool understood;
+	int fd;
 
 	if (value && !gatepost_shape_is_integer(value, 1)) {
 		gatepost_shape_fail(&policy->error, "bad_message",
@@ -152,17 +166,20 @@ static void take_request(struct gatepost_policy *policy, json_t *message)
 		end(policy);
 		return;
 	}
-	if (value && !add_open(policy, id)) {
+	if (value && !add_open(policy, id, hook_of(message))) {
 		end(policy);
 		return;
 	}
-	if (!understand(policy, message, &hook, &why)) {
-		refuse_request(policy, id, &why);
+	understood = understand(policy, message, &hook, &why);
+	if (!take_request_fd(policy, message, understood, &fd))
+		return;
+	if (understood) {
+		take_understood(policy, message, hook, fd);
 		return;
 	}
-	*policy->last =
-		gatepost_request_new(json_incref(message), (enum gatepost_hook)hook, policy->spool);
-	policy->last = &(*policy->last)->next;
+	if (fd >= 0)
+		close(fd);
+	refuse_request(policy, id, &why);
 }
 
 static void take_cancel(struct gatepost_policy *policy, const json_t *message)
@@ -199,7 +216,7 @@ void gatepost_policy_take(struct gatepost_policy *policy, json_t *message)
 		void (*take)(struct gatepost_policy *policy, const json_t *message);
 	} messages[] = {
 		{"hello", GATEPOST_WAIT_HELLO, take_hello},
-		{"ready", GATEPOST_WAIT_READY, take_ready},
+		{"ready", GATEPOST_WAIT_READY, gatepost_policy_take_ready},
 		{"cancel", GATEPOST_READY, take_cancel},
 		{"ping", GATEPOST_READY, take_ping},
 		{"pong", GATEPOST_READY, take_pong},

@@ -1,25 +1,55 @@
 #include "registration.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #include "shape.h"
 #include "protocol/handshake.h"
 
 #define SOFTWARE "gatepost-c/" GATEPOST_VERSION
 
-static void write_words(struct json_out *out, const char *name, const char *const *words)
+static bool has(const char *const *words, size_t len, const char *word)
 {
-	if (!words || !words[0])
-		return;
-	json_out_raw(out, name);
-	for (size_t i = 0; words[i]; i++) {
-		json_out_raw(out, i ? "," : "");
-		json_out_text(out, words[i]);
+	for (size_t i = 0; words && i < len && words[i]; i++)
+		if (!strcmp(words[i], word))
+			return true;
+	return false;
+}
+
+/* What is wanted at every hook, and then what at this one besides. */
+static bool write_words(struct json_out *out, const char *name, const char *const *all,
+			const char *const *here)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; all && all[i]; i++) {
+		json_out_raw(out, n++ ? "," : name);
+		json_out_text(out, all[i]);
 	}
-	json_out_raw(out, "]");
+	for (size_t i = 0; here && here[i]; i++) {
+		if (has(all, SIZE_MAX, here[i]) || has(here, i, here[i]))
+			continue;
+		json_out_raw(out, n++ ? "," : name);
+		json_out_text(out, here[i]);
+	}
+	json_out_raw(out, n ? "]" : "");
+	return n;
+}
+
+static void write_hook(struct json_out *out, const struct gatepost_policy_options *options,
+		       unsigned hook)
+{
+	bool known = hook < GATEPOST_HOOK_MAX, some;
+
+	json_out_raw(out, ":{");
+	some = write_words(out, "\"need\":[", options->need, known ? options->need_at[hook] : NULL);
+	write_words(out, some ? ",\"want\":[" : "\"want\":[", options->want,
+		    known ? options->want_at[hook] : NULL);
+	json_out_raw(out, "}");
 }
 
 static void write_hooks(struct json_out *out, const struct gatepost_policy_options *options)
 {
-	bool has_need = options->need && options->need[0];
 	const char *comma = "";
 
 	json_out_raw(out, ",\"hooks\":{");
@@ -30,10 +60,7 @@ static void write_hooks(struct json_out *out, const struct gatepost_policy_optio
 			continue;
 		json_out_raw(out, comma);
 		json_out_text(out, word ? word : "?");
-		json_out_raw(out, ":{");
-		write_words(out, "\"need\":[", options->need);
-		write_words(out, has_need ? ",\"want\":[" : "\"want\":[", options->want);
-		json_out_raw(out, "}");
+		write_hook(out, options, hook);
 		comma = ",";
 	}
 	json_out_raw(out, "}");
@@ -67,11 +94,19 @@ static void write_all(struct json_out *out, const struct gatepost_policy_options
 }
 
 /* The gateway's own reader says what is wrong with it, here and now. */
-static bool check_registration(const struct json_out *registration, struct gatepost_error *error)
+static bool check_registration(const struct json_out *registration,
+			       const struct gatepost_policy_options *options,
+			       struct gatepost_error *error)
 {
 	struct handshake_register read;
 	struct handshake_error problem;
 
+	for (unsigned hook = 0; hook < GATEPOST_HOOK_MAX; hook++)
+		if (!(options->hooks & 1u << hook) &&
+		    (options->need_at[hook] || options->want_at[hook]))
+			return gatepost_shape_fail(error, "usage",
+						   "facts for %s, which is not among the hooks",
+						   gatepost_hook_word((enum gatepost_hook)hook));
 	if (handshake_read_register(registration->data, registration->len - 1, HOOK_FACTS_ALL,
 				    &read, &problem))
 		return true;
@@ -83,5 +118,5 @@ bool gatepost_registration_write(struct json_out *out,
 				 struct gatepost_error *error)
 {
 	write_all(out, options);
-	return check_registration(out, error);
+	return check_registration(out, options, error);
 }

@@ -1,11 +1,11 @@
-#include "request.h"
+#include "request_state.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
-#include "base64.h"
 #include "protocol/grow.h"
 #include "protocol/hook.h"
 
@@ -17,7 +17,7 @@ SAME(HOOK_DISCONNECT);
 SAME(HOOK_MAX);
 
 struct gatepost_request *gatepost_request_new(json_t *message, enum gatepost_hook hook,
-					      const char *spool)
+					      const char *spool, int fd)
 {
 	struct gatepost_request *request = grow_resize(NULL, sizeof *request);
 
@@ -26,6 +26,7 @@ struct gatepost_request *gatepost_request_new(json_t *message, enum gatepost_hoo
 		.args = json_object_get(message, "args"),
 		.context = json_object_get(message, "context"),
 		.hook = hook,
+		.fd = fd,
 	};
 	/* Only a message can have a path; the other questions are spared the copy. */
 	if (spool && hook == GATEPOST_HOOK_MESSAGE) {
@@ -43,6 +44,8 @@ void gatepost_request_free(struct gatepost_request **request)
 	if (!r)
 		return;
 	json_decref(r->message);
+	if (r->fd >= 0)
+		close(r->fd);
 	free(r->spool);
 	gatepost_kept_fini(&r->kept);
 	free(r);
@@ -100,9 +103,33 @@ const struct json_t *gatepost_request_message(const struct gatepost_request *req
 	return request->message;
 }
 
+void *gatepost_request_alloc(struct gatepost_request *request, size_t size)
+{
+	void *memory = grow_resize(NULL, size ? size : 1);
+
+	memset(memory, 0, size);
+	return gatepost_kept_add(&request->kept, memory);
+}
+
+const char *gatepost_request_format(struct gatepost_request *request, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		abort(); /* no memory: as everywhere here */
+	return gatepost_kept_add(&request->kept, text);
+}
+
 /* The object that a name begins in: see policy.h. */
 static const json_t *base(const struct gatepost_request *request, const char *name)
 {
+	if (!strncmp(name, "keep.", 5))
+		return request->message;
 	return strchr(name, '.') ? request->context : request->args;
 }
 
@@ -137,77 +164,39 @@ bool gatepost_request_boolean(const struct gatepost_request *request, const char
 	return true;
 }
 
-static const char *mailbox(struct gatepost_request *request, const json_t *fields)
+bool gatepost_request_has_label(const struct gatepost_request *request, const char *label)
 {
-	const char *local = json_string_value(json_object_get(fields, "local")),
-		   *domain = json_string_value(json_object_get(fields, "domain"));
-	size_t size;
+	const json_t *labels = json_object_get(request->context, "labels");
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(labels, i, item)
+	{
+		if (!strcmp(json_string_value(item), label))
+			return true;
+	}
+	return false;
+}
+
+static const char *kept(struct gatepost_request *request, const char *name)
+{
+	const json_t *object = json_object_get(json_object_get(request->message, "keep"), name);
 	char *text;
 
-	if (!local || !domain)
+	if (!object)
 		return NULL;
-	size = strlen(local) + strlen(domain) + 2;
-	text = grow_resize(NULL, size);
-	snprintf(text, size, "%s%s%s", local, *domain ? "@" : "", domain);
-	for (char *p = text; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
+	text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (!text)
+		abort(); /* no memory: as everywhere here */
 	return gatepost_kept_add(&request->kept, text);
 }
 
-const char *gatepost_request_mailbox(struct gatepost_request *request)
+const char *gatepost_request_keep_session(struct gatepost_request *request)
 {
-	if (request->hook != GATEPOST_HOOK_MAIL && request->hook != GATEPOST_HOOK_RCPT)
-		return NULL;
-	return mailbox(request, request->args);
+	return kept(request, "session");
 }
 
-const char *gatepost_request_sender(struct gatepost_request *request)
+const char *gatepost_request_keep_transaction(struct gatepost_request *request)
 {
-	if (request->hook == GATEPOST_HOOK_MAIL)
-		return mailbox(request, request->args);
-	return mailbox(request, json_object_get(request->context, "mail"));
-}
-
-size_t gatepost_request_recipients_len(const struct gatepost_request *request)
-{
-	return json_array_size(json_object_get(request->context, "recipients"));
-}
-
-const char *gatepost_request_recipient(struct gatepost_request *request, size_t i)
-{
-	return mailbox(request, json_array_get(json_object_get(request->context, "recipients"), i));
-}
-
-/* One part of a pair: its exact octets, in base64 when `encoded`. */
-static const char *part_octets(struct gatepost_request *request, const json_t *pair, size_t i,
-			       bool encoded, size_t *len)
-{
-	const json_t *value = json_array_get(pair, i);
-
-	*len = json_string_length(value);
-	if (!encoded || !json_is_string(value))
-		return json_string_value(value);
-	return gatepost_kept_add(&request->kept,
-				 gatepost_base64_decode(json_string_value(value), *len, len));
-}
-
-bool gatepost_request_param(struct gatepost_request *request, const char *mailbox_name,
-			    const char *name, const char **value, size_t *len)
-{
-	const json_t *fields =
-		mailbox_name ? gatepost_fields_find(request->context, mailbox_name) : request->args;
-	const json_t *params = json_object_get(fields, "params"),
-		     *exact = json_object_get(fields, "params_b64"), *pair;
-
-	for (size_t i = 0; i < json_array_size(params); i++) {
-		pair = json_array_get(params, i);
-		if (strcasecmp(json_string_value(json_array_get(pair, 0)), name) != 0)
-			continue;
-		if (exact)
-			pair = json_array_get(exact, i);
-		*value = part_octets(request, pair, 1, exact, len);
-		return true;
-	}
-	return false;
+	return kept(request, "transaction");
 }

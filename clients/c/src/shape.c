@@ -15,13 +15,12 @@ static const struct gatepost_shape_field policy_fields[] = {
 	{"limits", SHAPE_OBJECT}, {"ping_ms", SHAPE_POSITIVE}, {0}};
 static const struct gatepost_shape_field events_fields[] = {
 	{"head", SHAPE_INTEGER}, {"oldest", SHAPE_INTEGER}, {0}};
-static const struct gatepost_shape_field ready_fields[] = {{"policy", SHAPE_TEXT},
-							   {"hooks", SHAPE_OBJECT},
-							   {"missing", SHAPE_STRINGS},
-							   {"window", SHAPE_POSITIVE},
-							   {"body", SHAPE_STRINGS},
-							   {"spool", SHAPE_TEXT_OR_NULL},
-							   {0}};
+static const struct gatepost_shape_field ready_fields[] = {
+	{"policy", SHAPE_TEXT},	    {"hooks", SHAPE_OBJECT},	     {"missing", SHAPE_STRINGS},
+	{"window", SHAPE_POSITIVE}, {"body", SHAPE_STRINGS},	     {"spool", SHAPE_TEXT_OR_NULL},
+	{"mode", SHAPE_TEXT_MAYBE}, {"grants", SHAPE_STRINGS_MAYBE}, {0}};
+static const struct gatepost_shape_field hook_fields[] = {
+	{"deadline_ms", SHAPE_INTEGER_MAYBE}, {"extend_ms", SHAPE_INTEGER_MAYBE}, {0}};
 static const struct gatepost_shape_field error_fields[] = {
 	{"fatal", SHAPE_BOOLEAN}, {"code", SHAPE_TEXT}, {"message", SHAPE_TEXT}, {0}};
 static const struct gatepost_shape_field cancel_fields[] = {
@@ -75,6 +74,8 @@ static bool check_ready(const json_t *message, struct gatepost_error *error)
 		if (!json_is_object(options))
 			return gatepost_shape_fail(error, "bad_message",
 						   "the options of a hook must be an object");
+		if (!gatepost_shape_check_fields(options, hook_fields, error))
+			return false;
 	}
 	return true;
 }

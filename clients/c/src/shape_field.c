@@ -76,12 +76,18 @@ static bool fits(const json_t *value, enum gatepost_shape_type type)
 		return !value || json_is_null(value) || json_is_string(value);
 	case SHAPE_INTEGER:
 		return gatepost_shape_is_integer(value, 0);
+	case SHAPE_INTEGER_MAYBE:
+		return !value || gatepost_shape_is_integer(value, 0);
 	case SHAPE_POSITIVE:
 		return gatepost_shape_is_integer(value, 1);
 	case SHAPE_BOOLEAN:
 		return json_is_boolean(value);
 	case SHAPE_OBJECT:
 		return json_is_object(value);
+	case SHAPE_OBJECT_MAYBE:
+		return !value || json_is_object(value);
+	case SHAPE_STRINGS_MAYBE:
+		return !value || gatepost_shape_is_array(value, is_string);
 	case SHAPE_STRINGS:
 		return gatepost_shape_is_array(value, is_string);
 	case SHAPE_NUMBERS:
@@ -98,9 +104,12 @@ bool gatepost_shape_check_fields(const json_t *object, const struct gatepost_sha
 		[SHAPE_TEXT_MAYBE] = "a string",
 		[SHAPE_TEXT_OR_NULL] = "a string or null",
 		[SHAPE_INTEGER] = "an integer of at least 0",
+		[SHAPE_INTEGER_MAYBE] = "an integer of at least 0",
 		[SHAPE_POSITIVE] = "an integer of at least 1",
 		[SHAPE_BOOLEAN] = "true or false",
 		[SHAPE_OBJECT] = "an object",
+		[SHAPE_OBJECT_MAYBE] = "an object",
+		[SHAPE_STRINGS_MAYBE] = "an array of strings",
 		[SHAPE_STRINGS] = "an array of strings",
 		[SHAPE_NUMBERS] = "an array of integers",
 	};

@@ -5,9 +5,13 @@
 #include "shape_field.h"
 #include "protocol/strict_json.h"
 
-static const struct gatepost_shape_field request_fields[] = {
-	{"hook", SHAPE_TEXT},	{"session", SHAPE_TEXT},   {"transaction", SHAPE_TEXT_MAYBE},
-	{"args", SHAPE_OBJECT}, {"context", SHAPE_OBJECT}, {0}};
+static const struct gatepost_shape_field request_fields[] = {{"hook", SHAPE_TEXT},
+							     {"session", SHAPE_TEXT},
+							     {"transaction", SHAPE_TEXT_MAYBE},
+							     {"args", SHAPE_OBJECT},
+							     {"context", SHAPE_OBJECT},
+							     {"keep", SHAPE_OBJECT_MAYBE},
+							     {0}};
 static const struct gatepost_shape_field asking_fields[] = {{"id", SHAPE_POSITIVE},
 							    {"key", SHAPE_TEXT},
 							    {"attempt", SHAPE_POSITIVE},
@@ -106,6 +110,7 @@ static bool check_content(const json_t *args, struct gatepost_error *error)
 		{"headers", {{"headers_b64", SHAPE_TEXT}, {0}}},
 		{"inline", {{"data_b64", SHAPE_TEXT}, {0}}},
 		{"path", {{"path", SHAPE_TEXT}, {0}}},
+		{"fd", {{0}}},
 	};
 	const json_t *body = json_object_get(args, "body");
 	const char *mode = json_string_value(json_object_get(body, "mode"));
@@ -146,9 +151,12 @@ static bool check_context(const json_t *context, struct gatepost_error *error)
 {
 	const json_t *mail = json_object_get(context, "mail"),
 		     *recipients = json_object_get(context, "recipients");
+	static const struct gatepost_shape_field fields[] = {{"labels", SHAPE_STRINGS_MAYBE}, {0}};
 	json_t *item;
 	size_t i;
 
+	if (!gatepost_shape_check_fields(context, fields, error))
+		return false;
 	if (mail && !check_mailbox(mail, error))
 		return false;
 	if (recipients && !json_is_array(recipients))
@@ -159,6 +167,14 @@ static bool check_context(const json_t *context, struct gatepost_error *error)
 			return false;
 	}
 	return true;
+}
+
+static bool check_keep(const json_t *message, struct gatepost_error *error)
+{
+	static const struct gatepost_shape_field fields[] = {
+		{"session", SHAPE_OBJECT_MAYBE}, {"transaction", SHAPE_OBJECT_MAYBE}, {0}};
+
+	return gatepost_shape_check_fields(json_object_get(message, "keep"), fields, error);
 }
 
 bool gatepost_shape_check_request(const json_t *message, struct gatepost_error *error)
@@ -172,6 +188,7 @@ bool gatepost_shape_check_request(const json_t *message, struct gatepost_error *
 		return false;
 	if (!gatepost_shape_check_base64(message, false))
 		return gatepost_shape_fail(error, "bad_message", "not valid base64");
-	return check_args(hook, json_object_get(message, "args"), error) &&
+	return check_keep(message, error) &&
+	       check_args(hook, json_object_get(message, "args"), error) &&
 	       check_context(json_object_get(message, "context"), error);
 }

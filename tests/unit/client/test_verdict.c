@@ -25,41 +25,47 @@
 #define X60	 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X480	 X60 X60 X60 X60 X60 X60 X60 X60
 
+#define V(d, c, s, t, r)                                                                           \
+	{                                                                                          \
+		.decision = d, .code = c, .status = s, .text = t, .reason = r                      \
+	}
+
 static const struct {
 	bool good;
 	struct gatepost_verdict verdict;
 } rows[] = {
-	{true, {GATEPOST_ACCEPT, 0, NULL, NULL, NULL}},
-	{true, {GATEPOST_ACCEPT, 250, "2.1.5", "bob@example.org OK", "a_b.c-9"}},
-	{true, {GATEPOST_TEMPFAIL, 451, "4.7.1", "Greylisted\nTry again", "greylist.new"}},
-	{true, {GATEPOST_REJECT, 550, NULL, "say \"\\no\"", NULL}},
-	{true, {GATEPOST_REJECT, 0, "5.999.999", LINES_10, NULL}},
-	{true, {GATEPOST_DISCONNECT, 521, NULL, X480, X60}},
-	{true, {GATEPOST_DISCONNECT, 421, "4.0.0", NULL, NULL}},
-	{false, {GATEPOST_UNDECIDED, 0, NULL, NULL, NULL}},
-	{false, {(enum gatepost_decision)9, 0, NULL, NULL, NULL}},
-	{false, {GATEPOST_ACCEPT, 354, NULL, NULL, NULL}},
-	{false, {GATEPOST_ACCEPT, 550, NULL, NULL, NULL}},
-	{false, {GATEPOST_REJECT, 450, NULL, NULL, NULL}},
-	{false, {GATEPOST_REJECT, -550, NULL, NULL, NULL}},
-	{false, {GATEPOST_TEMPFAIL, 550, NULL, NULL, NULL}},
-	{false, {GATEPOST_DISCONNECT, 250, NULL, NULL, NULL}},
-	{false, {GATEPOST_REJECT, 550, "4.7.1", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, "4.7.1", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, "", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, "5.07.1", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, "5.7.1\n", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, "5.1234.1234", NULL, NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, "", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, "a\n", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, "a\r\n250 OK", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, "a\tb", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, "caf\xc3\xa9", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, X480 "x", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, LINES_10 "\n11", NULL}},
-	{false, {GATEPOST_REJECT, 0, NULL, NULL, ""}},
-	{false, {GATEPOST_REJECT, 0, NULL, NULL, "Upper"}},
-	{false, {GATEPOST_REJECT, 0, NULL, NULL, X60 "12345"}},
+	{true, V(GATEPOST_ACCEPT, 0, NULL, NULL, NULL)},
+	{true, V(GATEPOST_ACCEPT, 250, "2.1.5", "bob@example.org OK", "a_b.c-9")},
+	{true, V(GATEPOST_TEMPFAIL, 451, "4.7.1", "Greylisted\nTry again", "greylist.new")},
+	{true, V(GATEPOST_REJECT, 550, NULL, "say \"\\no\"", NULL)},
+	{true, V(GATEPOST_REJECT, 0, "5.999.999", LINES_10, NULL)},
+	{true, V(GATEPOST_DISCONNECT, 521, NULL, X480, X60)},
+	{true, V(GATEPOST_DISCONNECT, 421, "4.0.0", NULL, NULL)},
+	{false, V(GATEPOST_UNDECIDED, 0, NULL, NULL, NULL)},
+	{false, V(GATEPOST_LATER, 0, NULL, NULL, NULL)},
+	{false, V((enum gatepost_decision)99, 0, NULL, NULL, NULL)},
+	{false, V(GATEPOST_ACCEPT, 354, NULL, NULL, NULL)},
+	{false, V(GATEPOST_ACCEPT, 550, NULL, NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 450, NULL, NULL, NULL)},
+	{false, V(GATEPOST_REJECT, -550, NULL, NULL, NULL)},
+	{false, V(GATEPOST_TEMPFAIL, 550, NULL, NULL, NULL)},
+	{false, V(GATEPOST_DISCONNECT, 250, NULL, NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 550, "4.7.1", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, "4.7.1", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, "", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, "5.07.1", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, "5.7.1\n", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, "5.1234.1234", NULL, NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, "", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, "a\n", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, "a\r\n250 OK", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, "a\tb", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, "caf\xc3\xa9", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, X480 "x", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, LINES_10 "\n11", NULL)},
+	{false, V(GATEPOST_REJECT, 0, NULL, NULL, "")},
+	{false, V(GATEPOST_REJECT, 0, NULL, NULL, "Upper")},
+	{false, V(GATEPOST_REJECT, 0, NULL, NULL, X60 "12345")},
 };
 
 static bool feed(struct gatepost_policy *policy, const char *text)

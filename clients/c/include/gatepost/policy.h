@@ -5,7 +5,7 @@
  *              gatepost_policy_next() -> request      gatepost_policy_reply()
  *
  * A struct gatepost_policy is one connection of a gateway. It has no socket, clock or loop: use
- * yours, or gatepost_policy_serve(). Out of memory ends the process. Objects may be used by one
+ * yours, or serve.h. Out of memory ends the process. Objects may be used by one
  * thread at a time; different objects share nothing. Feed what comes without delay, also while
  * requests are worked on: a ping of the gateway is answered within, and one that is not answered in
  * time costs the connection. */
@@ -17,141 +17,10 @@
 #include <stdint.h>
 
 #include <gatepost/error.h>
-
-struct json_t; /* jansson's */
+#include <gatepost/request.h>
+#include <gatepost/verdict.h>
 
 #pragma GCC visibility push(default)
-
-enum gatepost_hook {
-	GATEPOST_HOOK_CONNECT,
-	GATEPOST_HOOK_EHLO,
-	GATEPOST_HOOK_STARTTLS,
-	GATEPOST_HOOK_SECURE,
-	GATEPOST_HOOK_AUTH,
-	GATEPOST_HOOK_MAIL,
-	GATEPOST_HOOK_RCPT,
-	GATEPOST_HOOK_DATA,
-	GATEPOST_HOOK_MESSAGE,
-	GATEPOST_HOOK_DISCONNECT, /* told, never asked */
-	GATEPOST_HOOK_MAX
-};
-
-/* How the message comes along at the message hook. */
-enum gatepost_body {
-	GATEPOST_BODY_NONE,
-	GATEPOST_BODY_HEADERS, /* the header section */
-	GATEPOST_BODY_INLINE,  /* the whole message, when it is small */
-	GATEPOST_BODY_PATH,    /* the whole message, as a file */
-	GATEPOST_BODY_MAX
-};
-
-/* --- verdicts --- */
-
-enum gatepost_decision {
-	GATEPOST_UNDECIDED, /* what a zeroed verdict is: never sent, never acceptance */
-	GATEPOST_ACCEPT,
-	GATEPOST_TEMPFAIL,
-	GATEPOST_REJECT,
-	GATEPOST_DISCONNECT
-};
-
-/* All strings are borrowed until the verdict is sent. Rules are checked there, by
- * gatepost_policy_reply(). */
-struct gatepost_verdict {
-	enum gatepost_decision decision;
-	int code;	    /* of the SMTP reply; 0: the hook's default */
-	const char *status; /* such as "5.7.1"; NULL: the default */
-	const char *text;   /* 1 to 10 lines of 1 to 480 printable ASCII octets, LF between them;
-			       NULL: the default */
-	const char *reason; /* 1 to 64 of a-z 0-9 _ . - for events; NULL: none */
-};
-
-/* No objection: the next service is asked, and the command succeeds if none objects. */
-struct gatepost_verdict gatepost_accept(void);
-/* A temporary refusal. text, code (400 to 499, or 0) and status ("4.x.y") as in the struct. */
-struct gatepost_verdict gatepost_tempfail(const char *text, int code, const char *status);
-/* A refusal for good: code 500 to 599, or 0; status "5.x.y". */
-struct gatepost_verdict gatepost_reject(const char *text, int code, const char *status);
-/* A refusal that closes the connection: code 400 to 599, or 0. */
-struct gatepost_verdict gatepost_disconnect(const char *text, int code, const char *status);
-/* The answer to a question that could not be worked on: tempfail 451 4.3.0, a neutral text. */
-struct gatepost_verdict gatepost_fault(void);
-/* True when the verdict keeps every rule of the protocol; else `error` (code "bad_reply") says
- * which is broken. */
-bool gatepost_verdict_check(const struct gatepost_verdict *verdict, struct gatepost_error *error);
-
-/* --- requests --- */
-
-/* One question of the gateway, or the notification of a disconnect. Whatever is got from it is
- * valid until it is freed. It may outlive its connection. */
-struct gatepost_request;
-
-void gatepost_request_free(struct gatepost_request **request);
-enum gatepost_hook gatepost_request_hook(const struct gatepost_request *request);
-/* The word of the protocol, such as "rcpt"; NULL for GATEPOST_HOOK_MAX and beyond. */
-const char *gatepost_hook_word(enum gatepost_hook hook);
-/* For the reply; on this connection only. 0: a notification, which must not be answered (no request
- * has the id 0). */
-uint64_t gatepost_request_id(const struct gatepost_request *request);
-/* The same question has the same key. NULL with a notification. */
-const char *gatepost_request_key(const struct gatepost_request *request);
-/* 1; 2 when the same question, with the same key, was on a connection that was lost; 0 with a
- * notification. */
-unsigned gatepost_request_attempt(const struct gatepost_request *request);
-/* Ids of 20 characters: of the SMTP connection, and of the mail transaction (NULL outside one). */
-const char *gatepost_request_session(const struct gatepost_request *request);
-const char *gatepost_request_transaction(const struct gatepost_request *request);
-/* Milliseconds that were left when the gateway wrote the request; -1 with a notification. */
-int64_t gatepost_request_deadline_ms(const struct gatepost_request *request);
-/* The whole message as received, for what has no function here. Do not change it. */
-const struct json_t *gatepost_request_message(const struct gatepost_request *request);
-
-/* A field by its name. Without a dot it is one of the hook's arguments: "address", "verb". With
- * dots it is a fact of the context: "client.ip", "helo.name", "mail.address", "tls.sni",
- * "recipients.0.address". PROTOCOL.md has all of them. */
-
-/* A string; NULL when there is none of that name. Octets that are not UTF-8 show as U+FFFD. */
-const char *gatepost_request_text(const struct gatepost_request *request, const char *name);
-/* The exact octets that the client sent, NUL-terminated, with their number; NULL when there is no
- * such string. */
-const char *gatepost_request_octets(struct gatepost_request *request, const char *name,
-				    size_t *len);
-/* False, and *value unchanged, when there is no such integer or boolean. */
-bool gatepost_request_integer(const struct gatepost_request *request, const char *name,
-			      int64_t *value);
-bool gatepost_request_boolean(const struct gatepost_request *request, const char *name,
-			      bool *value);
-/* At mail the sender, at rcpt the recipient: "local@domain" with A-Z made lower case and quoting
- * removed, for comparisons; "" for the null sender. NULL at other hooks. */
-const char *gatepost_request_mailbox(struct gatepost_request *request);
-/* The sender of the transaction in the same form; NULL when there is none yet. */
-const char *gatepost_request_sender(struct gatepost_request *request);
-/* The accepted recipients, at data and message: how many, and each in the same form (NULL beyond
- * the last). */
-size_t gatepost_request_recipients_len(const struct gatepost_request *request);
-const char *gatepost_request_recipient(struct gatepost_request *request, size_t i);
-/* A parameter of MAIL or RCPT by its name in any case. `mailbox` is NULL for the arguments of the
- * hook, or "mail" or "recipients.0". False when there is none. *value gets the exact octets,
- * NUL-terminated, and NULL when there was no "=". */
-bool gatepost_request_param(struct gatepost_request *request, const char *mailbox, const char *name,
-			    const char **value, size_t *len);
-
-/* --- the content of a message --- */
-
-/* GATEPOST_BODY_NONE outside the message hook. */
-enum gatepost_body gatepost_request_body(const struct gatepost_request *request);
-/* The full length of a header section that was cut; 0 when it is whole. */
-uint64_t gatepost_request_headers_trunc(const struct gatepost_request *request);
-/* The exact octets, NUL-terminated: the header section, or the whole message inline or from its
- * file, which is read at once. NULL: `error` (code "content") says why, or its code is "" and the
- * mode is none. To be had before the reply. */
-const char *gatepost_request_content(struct gatepost_request *request, size_t *len,
-				     struct gatepost_error *error);
-/* Mode path: the file, opened for reading (close-on-exec), yours to close; it stays readable after
- * the reply. Nothing outside the spool is opened, and no symbolic link is followed. -1: `error`. */
-int gatepost_request_open(const struct gatepost_request *request, struct gatepost_error *error);
-
-/* --- one connection --- */
 
 struct gatepost_policy_options {
 	const char *service;	 /* how it calls itself in logs; required */
@@ -159,12 +28,27 @@ struct gatepost_policy_options {
 	unsigned hooks;		 /* 1u << GATEPOST_HOOK_x for each hook to be asked at */
 	const char *const *need; /* facts, NULL after the last, for each of these hooks: the gateway
 				    refuses the service when it can never tell one; NULL: none */
-	const char *const *want; /* the same, but not refused */
+	const char *const *want; /* the same, but not refused: see struct gatepost_ready */
+	/* the same for one of the hooks alone, besides those */
+	const char *const *need_at[GATEPOST_HOOK_MAX], *const *want_at[GATEPOST_HOOK_MAX];
 	enum gatepost_body body[GATEPOST_BODY_MAX]; /* in order of preference, body_len of them */
 	size_t body_len;			    /* 0: none */
 	unsigned window;   /* requests that may be open; 0: 64. The gateway may lower it */
 	gatepost_log *log; /* NULL: nothing is told */
 	void *log_arg;
+};
+
+/* What the gateway said about the service in its `ready`. */
+struct gatepost_ready {
+	const char *policy; /* the service's name in the gateway's configuration */
+	bool shadow;	    /* its verdicts are only reported, and nobody waits for them */
+	bool bypass;	    /* the operator grants GATEPOST_BYPASS */
+	unsigned hooks;	    /* 1u << GATEPOST_HOOK_x: where it will be asked */
+	/* the longest wait for a reply, and how much longer it is at most with progress. 0 where it
+	 * is not asked, or cannot be had */
+	int64_t deadline_ms[GATEPOST_HOOK_MAX], extend_ms[GATEPOST_HOOK_MAX];
+	const char *missing; /* the facts wanted in vain, with spaces between; "" */
+	unsigned window;     /* requests that may be open */
 };
 
 struct gatepost_policy;
@@ -178,15 +62,29 @@ void gatepost_policy_free(struct gatepost_policy **policy);
 /* Takes octets that came, cut anywhere. False: the connection is over (gatepost_policy_error());
  * what was complete before can still be taken. */
 bool gatepost_policy_feed(struct gatepost_policy *policy, const char *data, size_t len);
+/* For the mode fd: descriptors that came with the octets (SCM_RIGHTS), in their order; to be called
+ * before those octets are fed. Takes them over: each goes with the request it belongs to, others
+ * are closed. It takes recvmsg() to get them, with MSG_CMSG_CLOEXEC. Close the connection when that
+ * says MSG_CTRUNC: one was lost, and what comes after it would go with the wrong message. */
+void gatepost_policy_feed_fds(struct gatepost_policy *policy, const int *fds, size_t len);
 /* The gateway has closed. False when a line was cut. */
 bool gatepost_policy_feed_end(struct gatepost_policy *policy);
 /* The next request, which the caller frees; NULL when there is none now. */
 struct gatepost_request *gatepost_policy_next(struct gatepost_policy *policy);
 /* Answers an open request, which must be done once for each that has an id, in any order, even when
  * it was cancelled. False: nothing was sent, the request stays open, and `error` says why: code
- * "bad_reply" (the verdict breaks a rule) or "unknown_id". */
+ * "bad_reply" (the verdict breaks a rule, or does not fit the hook or the operator's grants) or
+ * "unknown_id". */
 bool gatepost_policy_reply(struct gatepost_policy *policy, uint64_t id,
 			   const struct gatepost_verdict *verdict, struct gatepost_error *error);
+/* Asks for more time for an open request: its deadline becomes that many milliseconds from now, 1
+ * to 3600000, if that is later, and as far as ready's extend_ms goes. False: `error`, code "usage"
+ * or "unknown_id"; nothing was sent. */
+bool gatepost_policy_progress(struct gatepost_policy *policy, uint64_t id, unsigned extend_ms,
+			      struct gatepost_error *error);
+/* From now on at most so many requests shall be open, but for those on their way; 0: none. The
+ * gateway lowers it to its own limit. Without effect before ready and while draining. */
+void gatepost_policy_window(struct gatepost_policy *policy, unsigned n);
 /* True when the gateway does not wait for this open request any more. It is still owed a reply. */
 bool gatepost_policy_is_cancelled(const struct gatepost_policy *policy, uint64_t id);
 /* How many requests are open, taken or not. */
@@ -203,21 +101,10 @@ void gatepost_policy_drain(struct gatepost_policy *policy);
 bool gatepost_policy_is_drained(const struct gatepost_policy *policy);
 /* True from the gateway's ready on. */
 bool gatepost_policy_is_ready(const struct gatepost_policy *policy);
+/* What it said there; NULL before. Valid until the connection is freed. */
+const struct gatepost_ready *gatepost_policy_ready(const struct gatepost_policy *policy);
 /* Why feed() or feed_end() has failed; its code is "" when neither has. */
 const struct gatepost_error *gatepost_policy_error(const struct gatepost_policy *policy);
-
-/* --- a small server --- */
-
-/* Answers a request, which is valid during the call. What it returns at disconnect is ignored. A
- * verdict that breaks a rule, or is undecided, is logged and becomes gatepost_fault(). */
-typedef struct gatepost_verdict gatepost_handler(struct gatepost_request *request, void *arg);
-
-/* Serves every connection made to a Unix socket at `path`, one request at a time, until SIGTERM or
- * SIGINT (blocked meanwhile, and restored). Then the path is removed, the gateway is told, and what
- * is on its way is answered, for at most 5 s. The socket is made with mode 0660; a dead one is
- * replaced, a live one is an error. True after a signal; false: `error`. */
-bool gatepost_policy_serve(const char *path, const struct gatepost_policy_options *options,
-			   gatepost_handler *handler, void *arg, struct gatepost_error *error);
 
 #pragma GCC visibility pop
 
