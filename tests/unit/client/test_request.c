@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <gatepost/policy.h>
@@ -13,7 +15,10 @@
 static struct gatepost_request *take(const char *line, size_t len)
 {
 	const struct gatepost_policy_options options = {.service = "t",
-							.hooks = (1u << GATEPOST_HOOK_MAX) - 1};
+							.hooks = (1u << GATEPOST_HOOK_MAX) - 1,
+							.body = {GATEPOST_BODY_FD},
+							.body_len = 1};
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct gatepost_error error;
 	struct gatepost_policy *policy = gatepost_policy_new(&options, &error);
 	struct gatepost_request *request;
@@ -27,6 +32,10 @@ static struct gatepost_request *take(const char *line, size_t len)
 		assert_true(gatepost_policy_feed(policy, "\n", 1));
 		free(first);
 	}
+	if (strstr(line, "\"mode\":\"fd\""))
+		gatepost_policy_feed_fds(policy, &fd, 1);
+	else
+		close(fd);
 	gatepost_policy_feed(policy, line, len);
 	gatepost_policy_feed(policy, "\n", 1);
 	request = gatepost_policy_next(policy);
@@ -191,11 +200,53 @@ static void test_bad_base64_in_the_context(void **state)
 	assert_null(take(bad, sizeof bad - 1));
 }
 
+static void test_labels_and_keep(void **state)
+{
+	struct gatepost_request *r = take_example("valid/request-rcpt-keep.json");
+	int64_t seen = 0;
+	bool is_new = false;
+
+	(void)state;
+	assert_true(gatepost_request_has_label(r, "bulk"));
+	assert_true(gatepost_request_has_label(r, "greylist.passed"));
+	assert_false(gatepost_request_has_label(r, "greylist"));
+	assert_string_equal(gatepost_request_text(r, "labels.1"), "greylist.passed");
+	assert_string_equal(gatepost_request_keep_session(r), "{\"seen\":3}");
+	assert_string_equal(gatepost_request_keep_transaction(r), "{\"new\":true}");
+	assert_true(gatepost_request_integer(r, "keep.session.seen", &seen) && seen == 3);
+	assert_true(gatepost_request_boolean(r, "keep.transaction.new", &is_new) && is_new);
+	assert_false(gatepost_request_integer(r, "keep.session.new", &seen));
+	gatepost_request_free(&r);
+	r = take_example("valid/request-disconnect-keep.json");
+	assert_string_equal(gatepost_request_keep_session(r), "{\"seen\":3}");
+	assert_null(gatepost_request_keep_transaction(r));
+	gatepost_request_free(&r);
+	r = take_example("valid/request-rcpt.json");
+	assert_false(gatepost_request_has_label(r, "bulk"));
+	assert_null(gatepost_request_keep_session(r));
+	gatepost_request_free(&r);
+}
+
+static void test_memory_of_a_request(void **state)
+{
+	struct gatepost_request *r = take_example("valid/request-rcpt.json");
+	char *memory = gatepost_request_alloc(r, 1000);
+
+	(void)state;
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(memory[i], 0);
+	assert_non_null(gatepost_request_alloc(r, 0));
+	assert_string_equal(gatepost_request_format(r, "%d-%s", 7, "x"), "7-x");
+	gatepost_request_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_example),
 		cmocka_unit_test(test_rcpt),
+		cmocka_unit_test(test_labels_and_keep),
+		cmocka_unit_test(test_memory_of_a_request),
 		cmocka_unit_test(test_exact_octets),
 		cmocka_unit_test(test_null_and_postmaster),
 		cmocka_unit_test(test_recipients),
