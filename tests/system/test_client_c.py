@@ -9,7 +9,8 @@ import signal
 import subprocess
 from typing import Iterator, List
 
-from gateway import PATIENCE, Gateway, socket_folder, unittest, wait_until
+from gateway import PATIENCE, PROGRAM, Gateway, socket_folder, unittest, wait_until
+from peer_gateway import PeerGateway, mailbox
 
 EXAMPLES = pathlib.Path(os.environ["EXAMPLES"])
 
@@ -106,6 +107,102 @@ class ClientC(unittest.TestCase):
             (folder / "file").write_text("kept")
             second = subprocess.run([str(EXAMPLES / "accept_all"), f"{folder}/file"], capture_output=True, timeout=PATIENCE)
             self.assertEqual((second.returncode, (folder / "file").read_text()), (1, "kept"))
+
+    def test_what_is_kept_comes_back(self) -> None:
+        """Any process of the service answers: the count is with the gateway."""
+        with socket_folder() as folder:
+            paths = [f"{folder}/one.sock", f"{folder}/two.sock"]
+            known, unknown = {**mailbox("Bob@example.com"), "index": 1, "accepted": 0}, {**mailbox("x@example.com"), "index": 1, "accepted": 0}
+            with contextlib.ExitStack() as stack:
+                for path in paths:
+                    stack.enter_context(example("harvest", path, "bob@example.com", folder=folder))
+                first, second = (stack.enter_context(PeerGateway(path)) for path in paths)
+                self.assertEqual(first.ask("rcpt", known), {"type": "reply", "id": 1, "verdict": "accept"})
+                reply = first.ask("rcpt", unknown)
+                self.assertEqual((reply["verdict"], reply["labels"], reply["keep"]), ("reject", ["guesses"], {"session": {"guesses": 1}}))
+                reply = second.ask("rcpt", unknown, keep=reply["keep"])
+                self.assertEqual((reply["verdict"], reply["keep"]), ("reject", {"session": {"guesses": 2}}))
+                reply = first.ask("rcpt", unknown, keep=reply["keep"])
+                self.assertEqual((reply["verdict"], reply["code"]), ("disconnect", 421))
+                self.assertEqual(second.ask("rcpt", unknown)["verdict"], "reject")  # another session
+
+    def message_file(self, content: bytes) -> int:
+        fd = os.memfd_create("message")
+        os.write(fd, content)
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    def test_scanner_by_descriptor(self) -> None:
+        """Each message with its own descriptor, many at a time; the pattern lies across two pieces of a read."""
+        clean, bad = b"Subject: x\r\n\r\n" + b"x" * 70000, b"x" * 65533 + b"PATTERN" + b"x" * 70000
+        with socket_folder() as folder:
+            path = f"{folder}/scanner.sock"
+            with example("scanner", path, "PATTERN", folder=folder) as process, PeerGateway(path) as gateway:
+                self.assertEqual(gateway.register["body"], ["fd", "path"])
+                held = {}
+                for turn in range(20):
+                    for number in range(10):
+                        content = bad if (turn + number) % 3 == 0 else clean
+                        fd = self.message_file(content)
+                        held[gateway.send_request("message", {"size": len(content), "body": {"mode": "fd"}}, fd)] = content is bad
+                        os.close(fd)
+                    for _ in range(10):
+                        reply = gateway.receive()
+                        self.assertEqual(reply["verdict"], "quarantine" if held.pop(reply["id"]) else "accept")
+                        self.assertEqual([edit["edit"] for edit in reply["edits"]], ["delete_header", "add_header"])
+                open_files = os.listdir(f"/proc/{process.pid}/fd")
+                self.assertLess(len(open_files), 20)  # none is left open
+                # A descriptor that does not come: nobody's guess. The service goes on with others.
+                gateway.send_request("message", {"size": 1, "body": {"mode": "fd"}})
+                self.assertRaises(EOFError, gateway.receive)
+                with PeerGateway(path) as other:
+                    fd = self.message_file(clean)
+                    self.assertEqual(other.ask("message", {"size": len(clean), "body": {"mode": "fd"}}, fd)["verdict"], "accept")
+                    os.close(fd)
+
+    def test_a_decision_that_takes_its_time(self) -> None:
+        with socket_folder() as folder:
+            path = f"{folder}/slow.sock"
+            with example("slow", path, "3000", folder=folder) as process, PeerGateway(path) as gateway:
+                mail = gateway.send_request("mail", mailbox("a@example.org"))
+                for _ in range(5):
+                    self.assertEqual(gateway.ask("ehlo", {"verb": "EHLO", "name": "x"})["verdict"], "accept")
+                self.assertEqual(gateway.receive(), {"type": "reply", "id": mail, "verdict": "accept"})
+                # SIGTERM: what is open is still answered.
+                mail = gateway.send_request("mail", mailbox("a@example.org"))
+                gateway.ask("ehlo", {"verb": "EHLO", "name": "x"})
+                process.terminate()
+                self.assertEqual([gateway.receive()["type"] for _ in range(2)], ["drain", "ping"])
+                self.assertFalse(os.path.exists(path))
+                gateway.send({"type": "pong"})
+                self.assertEqual(gateway.receive()["id"], mail)
+                self.assertRaises(EOFError, gateway.receive)
+                self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_slow_within_the_real_gateway(self) -> None:
+        with socket_folder() as folder, example("slow", f"{folder}/slow.sock", "3000", folder=folder):
+            with Gateway(policies={"slow": f"{folder}/slow.sock"}) as gateway, gateway.connect() as client, gateway.connect() as other:
+                gateway.wait_for("policy.service", state="ready")
+                client.start("EHLO one")
+                client.send(b"MAIL FROM:<a@example.org>\r\n")
+                other.start("EHLO two")
+                self.assertEqual(client.reply()[:3], "250")
+                decisions = [(event["hook"], event["verdict"]) for event in gateway.wait_for("policy.decision", 3)]
+                self.assertEqual(decisions, [("ehlo", "accept"), ("ehlo", "accept"), ("mail", "accept")])
+
+    def test_a_gateway_that_misbehaves(self) -> None:
+        """All that `gatepost drive --break` has: the service stays, and answers on a new connection."""
+        services = {"blocklist": ["spam@example.net"], "accept_all": [], "harvest": ["bob@example.com"], "slow": ["1"]}
+        for name, arguments in services.items():
+            with socket_folder() as folder, example(name, f"{folder}/p.sock", *arguments, folder=folder):
+                for mode in ("half-line", "garbage", "close", "unknown-type", "duplicate-id"):
+                    command = [PROGRAM, "drive", "-t", "20", "--break", mode, f"{folder}/p.sock"]
+                    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+                    with self.subTest(service=name, mode=mode):
+                        self.assertEqual((result.returncode, result.stderr), (0, ""))
+                        self.assertIn("new connection: the service answers: ", result.stdout)
+                command = [PROGRAM, "drive", "--measure", "--count", "500", f"{folder}/p.sock"]
+                self.assertEqual(subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode, 0)
 
     def lines(self, path: pathlib.Path, pattern: str, count: int) -> List[str]:
         return wait_until(lambda: len(found := re.findall(pattern, path.read_text(), re.M)) >= count and found, f"{count} {pattern}")
