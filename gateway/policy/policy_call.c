@@ -5,17 +5,6 @@
 
 #include "base/mem.h"
 
-static void call_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-	struct policy_call *call = timer->data;
-
-	ev_timer_stop(loop, timer);
-	/* A second attempt that found no connection: the first one's is the failure to tell. */
-	if (!(revents & EV_CUSTOM))
-		call->end = call->attempt > 1 && !call->connection ? POLICY_LOST : POLICY_TIMEOUT;
-	call->on_end(call);
-}
-
 static void set_timer(struct policy_call *call, double seconds)
 {
 	ev_timer_stop(call->loop, &call->timer);
@@ -23,16 +12,65 @@ static void set_timer(struct policy_call *call, double seconds)
 	ev_timer_start(call->loop, &call->timer);
 }
 
-void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout)
+/* Timers run by another clock than ev_now(): the last fraction of a millisecond may be missing. */
+static bool is_over(const struct policy_call *call)
+{
+	return ev_now(call->loop) >= call->deadline - 0.001;
+}
+
+/* True when it waits on. */
+static bool has_patience(struct policy_call *call)
+{
+	double now = ev_now(call->loop), until = *call->patient_until;
+
+	if (now >= until || is_over(call))
+		return false;
+	set_timer(call, (until < call->deadline ? until : call->deadline) - now);
+	return true;
+}
+
+static enum failure why_over(const struct policy_call *call)
+{
+	if (is_over(call) && call->ceiling > 0 && call->deadline >= call->ceiling)
+		return FAILURE_LATE;
+	if (call->connection)
+		return FAILURE_TIMEOUT;
+	/* A second attempt that found no connection: the first one's is the failure to tell. */
+	if (call->attempt > 1)
+		return FAILURE_LOST;
+	return is_over(call) ? FAILURE_TIMEOUT : FAILURE_OVERLOAD;
+}
+
+static void call_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct policy_call *call = timer->data;
+
+	ev_timer_stop(loop, timer);
+	if (!(revents & EV_CUSTOM)) {
+		if (!call->connection && call->attempt == 1 && has_patience(call))
+			return;
+		call->end = why_over(call);
+	}
+	call->on_end(call);
+}
+
+static void set_deadline(struct policy_call *call, ev_tstamp deadline)
+{
+	call->deadline = call->ceiling > 0 && deadline > call->ceiling ? call->ceiling : deadline;
+}
+
+void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout,
+		       const ev_tstamp *patient_until)
 {
 	call->loop = loop;
 	call->attempt = 1;
+	call->patient_until = patient_until;
 	call->asked = ev_now(loop);
-	call->deadline = call->asked + timeout;
+	set_deadline(call, call->asked + timeout);
 	list_init(&call->waiting);
 	ev_timer_init(&call->timer, call_on_timer, 0, 0);
 	call->timer.data = call;
-	set_timer(call, timeout);
+	set_timer(call, (call->deadline - call->asked) / 2);
 }
 
 void policy_call_start_again(struct policy_call *call, double patience)
@@ -48,11 +86,23 @@ void policy_call_sent(struct policy_call *call, struct policy_connection *connec
 {
 	call->connection = connection;
 	call->id = id;
-	if (call->attempt > 1)
-		set_timer(call, call->deadline - ev_now(call->loop));
+	set_timer(call, call->deadline - ev_now(call->loop));
 }
 
-void policy_call_end(struct policy_call *call, enum policy_end end)
+void policy_call_extend(struct policy_call *call, double seconds, double most)
+{
+	ev_tstamp now = ev_now(call->loop), old = call->deadline;
+	ev_tstamp last = call->asked + most, wanted = now + seconds;
+
+	assert(call->connection);
+	set_deadline(call, wanted < last ? wanted : last);
+	if (call->deadline <= old)
+		call->deadline = old;
+	else
+		set_timer(call, call->deadline - now);
+}
+
+void policy_call_end(struct policy_call *call, enum failure end)
 {
 	assert(!call->connection && list_empty(&call->waiting));
 	call->end = end;
@@ -80,41 +130,17 @@ double policy_call_age(const struct policy_call *call)
 	return (ev_now(call->loop) - call->asked) * 1000;
 }
 
-const char *policy_end_word(enum policy_end end)
-{
-	static const char *const words[] = {
-		[POLICY_ANSWERED] = "answered", [POLICY_UNAVAILABLE] = "unavailable",
-		[POLICY_OVERLOAD] = "overload", [POLICY_TIMEOUT] = "timeout",
-		[POLICY_LOST] = "lost",		[POLICY_BAD_REPLY] = "bad_reply",
-		[POLICY_INTERNAL] = "internal", [POLICY_STORAGE] = "storage",
-	};
-
-	return words[end];
-}
-
 /* An operator may choose to do without a service that does not answer. A service that answers
  * nonsense, or was never shown the message, might have refused it: there is no choice then. */
-static enum verdict_kind
-chosen_action(enum policy_end end, const struct policy_service_settings *service, enum hook hook)
-{
-	switch (end) {
-	case POLICY_UNAVAILABLE:
-	case POLICY_OVERLOAD:
-	case POLICY_TIMEOUT:
-	case POLICY_LOST:
-		return service->actions[hook][end - POLICY_UNAVAILABLE];
-	default:
-		return VERDICT_TEMPFAIL;
-	}
-}
-
-static enum verdict_kind action_of(enum policy_end end,
+static enum verdict_kind action_of(enum failure failure,
 				   const struct policy_service_settings *service, enum hook hook)
 {
-	enum verdict_kind action = chosen_action(end, service, hook);
+	enum verdict_kind action = VERDICT_TEMPFAIL;
 
+	if (failure < FAILURE_CHOICES)
+		action = service->actions[hook][failure];
 	/* To do without the one who knows the passwords is to let anybody in. */
-	return hook == HOOK_AUTH && action == VERDICT_ACCEPT ? VERDICT_TEMPFAIL : action;
+	return hook == HOOK_AUTH && action < VERDICT_TEMPFAIL ? VERDICT_TEMPFAIL : action;
 }
 
 static int tempfail_code(enum hook hook)
@@ -142,19 +168,19 @@ static char *neutral_text(enum verdict_kind kind, const struct hook_request *req
 	return mem_copy_string(text);
 }
 
-void policy_call_failure(enum policy_end end, const struct policy_service_settings *service,
+void policy_call_failure(enum failure failure, const struct policy_service_settings *service,
 			 const struct hook_request *request, struct verdict *verdict)
 {
-	struct verdict v = {.kind = action_of(end, service, request->hook)};
+	struct verdict v = {.kind = action_of(failure, service, request->hook)};
 
 	if (v.kind == VERDICT_TEMPFAIL) {
-		v.code = end == POLICY_STORAGE ? 452 : tempfail_code(request->hook);
-		snprintf(v.status, sizeof v.status, end == POLICY_STORAGE ? "4.3.1" : "4.3.0");
+		v.code = failure == FAILURE_STORAGE ? 452 : tempfail_code(request->hook);
+		snprintf(v.status, sizeof v.status, failure == FAILURE_STORAGE ? "4.3.1" : "4.3.0");
 	}
-	if (end == POLICY_STORAGE)
+	if (failure == FAILURE_STORAGE)
 		v.text = mem_copy_string("Insufficient system storage");
-	else if (v.kind != VERDICT_ACCEPT)
+	else if (v.kind >= VERDICT_TEMPFAIL)
 		v.text = neutral_text(v.kind, request);
-	snprintf(v.reason, sizeof v.reason, "%s", policy_end_word(end));
+	snprintf(v.reason, sizeof v.reason, "%s", failure_word(failure));
 	*verdict = v;
 }

@@ -19,29 +19,23 @@
 
 struct policy_connection;
 
-/* ANSWERED, or the class of the failure. */
-enum policy_end {
-	POLICY_ANSWERED,
-	POLICY_UNAVAILABLE, /* no live connection */
-	POLICY_OVERLOAD,    /* windows and queue are full */
-	POLICY_TIMEOUT,	    /* no reply before the deadline */
-	POLICY_LOST,	    /* the connection ended before the reply */
-	POLICY_BAD_REPLY,   /* the reply breaks the protocol */
-	POLICY_INTERNAL,    /* the request cannot be written in a line of the protocol */
-	POLICY_STORAGE,	    /* the message cannot be made a file for the service */
-};
+/* As an enum failure: there was none. */
+#define POLICY_NO_FAILURE FAILURE_MAX
 
 /* Zeroed by its owner, who sets the first group. */
 struct policy_call {
 	const struct policy_ask *ask;
-	const char *key; /* idempotency key */
+	size_t place;	   /* of the service, in settings.services */
+	const char *key;   /* idempotency key */
+	bool fd_first;	   /* no file by its path where a descriptor is taken too */
+	ev_tstamp ceiling; /* the chain's time is over then; 0: never */
 	void (*on_end)(struct policy_call *call);
 	void *arg;
 
-	unsigned attempt; /* 1, or 2 */
-	unsigned probe;	  /* of the breaker */
-	enum policy_end end;
-	struct verdict verdict; /* when ANSWERED; the owner's to free */
+	unsigned attempt;	/* 1, or 2 */
+	unsigned probe;		/* of the breaker */
+	enum failure end;	/* NO_FAILURE: it was answered */
+	struct verdict verdict; /* then; the owner's to free */
 
 	struct list waiting;		      /* a member of the service's queue, else empty */
 	uint64_t serial;		      /* order of the queue */
@@ -49,28 +43,32 @@ struct policy_call {
 	uint64_t id;			      /* on that connection */
 	struct ev_loop *loop;
 	ev_timer timer;
+	const ev_tstamp *patient_until; /* of the service: see policy_call_start() */
 	ev_tstamp asked, deadline;
 };
 
-/* The deadline is `timeout` seconds from now. */
-void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout);
+/* The deadline is `timeout` seconds from now, or the ceiling. A call that is not sent within half
+ * of its time ends as OVERLOAD: the service would get it with too little time to work. But while
+ * *patient_until is to come it may wait for all of its time. */
+void policy_call_start(struct policy_call *call, struct ev_loop *loop, double timeout,
+		       const ev_tstamp *patient_until);
 /* After a LOST end: a second attempt, with what is left of the deadline. A connection must be found
  * within `patience` seconds, else the call ends as LOST again. */
 void policy_call_start_again(struct policy_call *call, double patience);
 /* It is with a service: from now on only the deadline counts. */
 void policy_call_sent(struct policy_call *call, struct policy_connection *connection, uint64_t id);
 /* on_end follows from the loop. The call must be out of queue and connection. */
-void policy_call_end(struct policy_call *call, enum policy_end end);
+void policy_call_end(struct policy_call *call, enum failure end);
+/* The service asks for more time, from now on: at most until `most` seconds after the start. */
+void policy_call_extend(struct policy_call *call, double seconds, double most);
 /* Nothing comes any more. The call must be out of queue and connection. */
 void policy_call_fini(struct policy_call *call);
 /* Milliseconds to the deadline, at least 1. */
 long policy_call_left(const struct policy_call *call);
 /* Milliseconds since the start. */
 double policy_call_age(const struct policy_call *call);
-/* "timeout" */
-const char *policy_end_word(enum policy_end end);
 /* The verdict of a failed call; free with verdict_fini(). */
-void policy_call_failure(enum policy_end end, const struct policy_service_settings *service,
+void policy_call_failure(enum failure failure, const struct policy_service_settings *service,
 			 const struct hook_request *request, struct verdict *verdict);
 
 #endif

@@ -1,6 +1,7 @@
 #include "policy_connection.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,24 +9,24 @@
 #include "base/mem.h"
 #include "policy_ids.h"
 #include "policy_report.h"
+#include "policy_request.h"
 #include "protocol/hook_json.h"
-#include "protocol/jsonl.h"
 #include "protocol/verdict_json.h"
 
 struct policy_connection {
 	struct policy_dial dial;
 	struct policy_connection_owner owner;
 	struct policy_ids open; /* to struct policy_call, NULL when nobody waits */
-	bool full;		/* for writing */
+	unsigned window;
+	bool full; /* for writing */
 	bool draining;
-	unsigned late, bad, unknown; /* lines of this line's life that were of no use */
 };
 
 /* An unknown type is from a newer version, or a mistake: it is no answer, so nothing hangs on it.
  */
 static void note_unknown_type(struct policy_connection *connection, const char *message)
 {
-	if (!connection->unknown++)
+	if (!connection->dial.unknown++)
 		log_warning("policy %s: ignored: %s", connection->dial.service->name, message);
 }
 
@@ -35,8 +36,6 @@ static void blame(struct policy_connection *connection, const struct policy_call
 {
 	struct policy_dial *dial = &connection->dial;
 
-	if (!connection->bad++)
-		log_warning("policy %s: %s: %s", dial->service->name, code, message);
 	policy_report_bad_reply(dial->callbacks, dial->service->name,
 				call ? call->ask->request : NULL, code, message);
 	handshake_error(&dial->out, false, id, code, message);
@@ -44,31 +43,96 @@ static void blame(struct policy_connection *connection, const struct policy_call
 	policy_dial_send(dial);
 }
 
-/* `verdict` NULL: the reply is invalid, as `error` says. */
-static void take_answer(struct policy_connection *connection, uint64_t id, struct verdict *verdict,
-			const struct verdict_json_error *error)
+static void blame_bad(struct policy_connection *connection, const struct policy_call *call,
+		      uint64_t id, const struct verdict_json_error *error)
+{
+	if (!connection->dial.bad++)
+		log_warning("policy %s: %s: %s", connection->dial.service->name, error->code,
+			    error->message);
+	blame(connection, call, id, error->code, error->message);
+}
+
+/* What the decoder could not know: the hook, the grants, and whether its edits can be made. They
+ * are made here, so that the author of those that cannot is told. */
+static bool is_possible(const struct policy_connection *connection, const struct policy_call *call,
+			const struct verdict *verdict, struct verdict_json_error *error)
+{
+	const struct policy_ask *ask = call->ask;
+	size_t size = sizeof error->message;
+	const char *problem;
+
+	problem = verdict_hook_problem(verdict, ask->request->hook,
+				       connection->dial.service->grants, error->message, size);
+	if (!problem && verdict->edits_len && !ask->edit)
+		problem = "edits are not possible here";
+	else if (!problem && verdict->edits_len)
+		problem = ask->edit(ask->arg, verdict, error->message, size);
+	if (!problem)
+		return true;
+	if (problem != error->message)
+		snprintf(error->message, size, "%s", problem);
+	snprintf(error->code, sizeof error->code, "bad_reply");
+	return false;
+}
+
+/* A reply to a request that is open: it closes it. NULL when nobody waits for it. */
+static struct policy_call *close_request(struct policy_connection *connection, uint64_t id,
+					 bool *known)
 {
 	struct policy_place *place = policy_ids_find(&connection->open, id);
 	struct policy_call *call;
 
-	if (!place) {
-		blame(connection, NULL, id, "unknown_id", "no request with this id is open");
-		return;
-	}
+	*known = place != NULL;
+	if (!place)
+		return NULL;
 	call = place->value;
 	policy_ids_remove(&connection->open, place);
-	if (!verdict)
-		blame(connection, call, id, error->code, error->message);
-	if (!call) {
-		connection->late++;
+	if (call)
+		call->connection = NULL;
+	else
+		connection->dial.late++;
+	return call;
+}
+
+/* `valid` is false when the reply is invalid, as `error` says. */
+static void take_answer(struct policy_connection *connection, struct verdict_message *message,
+			bool valid, struct verdict_json_error *error)
+{
+	bool known;
+	struct policy_call *call = close_request(connection, message->id, &known);
+
+	if (!known) {
+		connection->dial.unknown++;
+		blame(connection, NULL, message->id, "unknown_id",
+		      "no request with this id is open");
 		return;
 	}
-	call->connection = NULL;
-	if (verdict) {
-		call->verdict = *verdict;
-		*verdict = (struct verdict){0};
+	if (valid && call)
+		valid = is_possible(connection, call, &message->verdict, error);
+	if (!valid)
+		blame_bad(connection, call, message->id, error);
+	if (!call)
+		return;
+	if (valid) {
+		call->verdict = message->verdict;
+		message->verdict = (struct verdict){0};
 	}
-	policy_call_end(call, verdict ? POLICY_ANSWERED : POLICY_BAD_REPLY);
+	policy_call_end(call, valid ? POLICY_NO_FAILURE : FAILURE_BAD_REPLY);
+}
+
+static void take_progress(struct policy_connection *connection,
+			  const struct verdict_message *message)
+{
+	const struct policy_service_settings *service = connection->dial.service;
+	struct policy_place *place = policy_ids_find(&connection->open, message->id);
+
+	if (!place || !place->value) {
+		connection->dial.late++;
+		return;
+	}
+	policy_call_extend(place->value, (double)message->extend_ms / 1000,
+			   service->timeout_max > service->timeout ? service->timeout_max
+								   : service->timeout);
 }
 
 static void take_drain(struct policy_connection *connection)
@@ -80,59 +144,81 @@ static void take_drain(struct policy_connection *connection)
 	connection->owner.on_drain(connection->owner.arg, connection);
 }
 
-static void take_line(struct policy_connection *connection)
+static void take_broken(struct policy_connection *connection,
+			const struct verdict_json_error *error)
 {
 	struct policy_dial *dial = &connection->dial;
-	struct verdict_message message;
-	struct verdict_json_error error;
-	size_t len;
-	const char *line = line_link_line(dial->link, &len);
 
-	switch (verdict_json_decode(line, len, &message, &error)) {
+	dial->bad++;
+	policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, error->code,
+				error->message);
+	policy_dial_break(dial, error->code, error->message);
+}
+
+/* True when there may be credit that was not there before. */
+static bool take_message(struct policy_connection *connection, enum verdict_json kind,
+			 struct verdict_message *message, struct verdict_json_error *error)
+{
+	struct policy_dial *dial = &connection->dial;
+
+	switch (kind) {
 	case VERDICT_JSON_REPLY:
-		take_answer(connection, message.id, &message.verdict, NULL);
-		break;
+		take_answer(connection, message, true, error);
+		return true;
 	case VERDICT_JSON_INVALID:
-		take_answer(connection, message.id, NULL, &error);
-		break;
+		take_answer(connection, message, false, error);
+		return true;
+	case VERDICT_JSON_PROGRESS:
+		take_progress(connection, message);
+		return false;
+	case VERDICT_JSON_BAD_PROGRESS:
+		blame_bad(connection, NULL, message->id, error);
+		return false;
+	case VERDICT_JSON_WINDOW:
+		connection->window = message->window;
+		return true;
 	case VERDICT_JSON_PING:
 		hook_json_pong(&dial->out);
 		policy_dial_send(dial);
-		return;
+		return false;
 	case VERDICT_JSON_PONG:
-	case VERDICT_JSON_PROGRESS:
-	case VERDICT_JSON_BAD_PROGRESS:
-	case VERDICT_JSON_WINDOW:
-		return;
+		return false;
 	case VERDICT_JSON_DRAIN:
 		take_drain(connection);
-		return;
+		return false;
 	case VERDICT_JSON_UNKNOWN:
-		note_unknown_type(connection, error.message);
-		return;
+		note_unknown_type(connection, error->message);
+		return false;
 	case VERDICT_JSON_BROKEN:
-		policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, error.code,
-					error.message);
-		policy_dial_break(dial, error.code, error.message);
-		return;
+		take_broken(connection, error);
+		return false;
 	}
+	return false;
+}
+
+static void take_line(struct policy_connection *connection)
+{
+	struct verdict_message message;
+	struct verdict_json_error error;
+	size_t len;
+	const char *line = line_link_line(connection->dial.link, &len);
+	enum verdict_json kind = verdict_json_decode(line, len, &message, &error);
+	bool changed = take_message(connection, kind, &message, &error);
+
 	verdict_fini(&message.verdict);
-	connection->owner.on_change(connection->owner.arg);
+	if (changed)
+		connection->owner.on_change(connection->owner.arg);
 }
 
 static void lose_all(struct policy_connection *connection)
 {
-	if (connection->late || connection->bad)
-		log_info("policy %s: %s: %u late and %u bad replies while it was up",
-			 connection->dial.service->name, connection->dial.socket, connection->late,
-			 connection->bad);
 	for (size_t i = 0; i < connection->open.size; i++) {
 		struct policy_call *call = connection->open.places[i].value;
 
 		if (!call)
 			continue;
 		call->connection = NULL;
-		policy_call_end(call, POLICY_LOST);
+		policy_call_end(call, FAILURE_LOST);
 	}
 	policy_ids_fini(&connection->open);
 }
@@ -144,7 +230,7 @@ static void connection_on_dial(void *arg, enum policy_dial_event event)
 	switch (event) {
 	case POLICY_DIAL_READY:
 		connection->full = false;
-		connection->late = connection->bad = connection->unknown = 0;
+		connection->window = connection->dial.registration.window;
 		connection->owner.on_ready(connection->owner.arg);
 		break;
 	case POLICY_DIAL_LINE:
@@ -234,78 +320,41 @@ unsigned policy_connection_hooks(const struct policy_connection *connection)
 bool policy_connection_has_credit(const struct policy_connection *connection)
 {
 	return policy_connection_is_ready(connection) && !connection->full &&
-	       connection->open.used < connection->dial.registration.window;
+	       connection->open.used < connection->window;
 }
 
 bool policy_connection_is_idler(const struct policy_connection *a,
 				const struct policy_connection *b)
 {
-	return a->open.used * b->dial.registration.window <
-	       b->open.used * a->dial.registration.window;
+	return a->open.used * b->window < b->open.used * a->window;
 }
 
-/* The first mode of the service's list that fits; HOOK_BODY_MAX when none does. */
-static enum hook_body_mode choose_body(const struct handshake_register *reg,
-				       const struct hook_message *message)
-{
-	for (size_t i = 0; i < reg->body_len; i++)
-		if (reg->body[i] != HOOK_BODY_INLINE ||
-		    (message->data && message->size <= PROTOCOL_INLINE_MAX))
-			return reg->body[i];
-	return HOOK_BODY_MAX;
-}
-
-/* Fills asking->body; otherwise how the call ends. */
-static enum policy_end prepare_body(struct policy_connection *connection,
-				    const struct policy_ask *ask, struct hook_asking *asking)
-{
-	struct hook_message *message = ask->request->message;
-
-	if (ask->request->hook != HOOK_MESSAGE)
-		return POLICY_ANSWERED;
-	asking->body = choose_body(&connection->dial.registration, message);
-	/* A scanner that is shown nothing would find nothing: better no verdict than that one. */
-	if (asking->body == HOOK_BODY_MAX)
-		return POLICY_INTERNAL;
-	if (asking->body == HOOK_BODY_PATH && !message->path && !ask->make_path(ask->arg))
-		return POLICY_STORAGE;
-	return POLICY_ANSWERED;
-}
-
-static void end_unsent(struct policy_call *call, enum policy_end end)
-{
-	list_remove(&call->waiting);
-	policy_call_end(call, end);
-}
-
-bool policy_connection_ask(struct policy_connection *connection, struct policy_call *call)
+static bool send_request(struct policy_connection *connection, int fd)
 {
 	struct policy_dial *dial = &connection->dial;
-	struct hook_asking asking = {.key = call->key, .attempt = call->attempt};
-	enum policy_end end = prepare_body(connection, call->ask, &asking);
+	bool sent = fd < 0 ? policy_dial_send(dial) : policy_dial_send_fd(dial, fd);
+
+	connection->full = connection->full || !sent;
+	return sent;
+}
+
+enum failure policy_connection_ask(struct policy_connection *connection, struct policy_call *call)
+{
+	struct policy_dial *dial = &connection->dial;
+	enum failure failure;
+	uint64_t id;
+	int fd;
 
 	assert(policy_connection_has_credit(connection));
-	if (end != POLICY_ANSWERED) {
-		end_unsent(call, end);
-		return true;
-	}
-	asking.id = policy_ids_add(&connection->open, call);
-	asking.deadline_ms = policy_call_left(call);
-	hook_json_request(&dial->out, call->ask->request, &asking);
-	if (dial->out.len <= JSONL_LINE_MAX + 1 && policy_dial_send(dial)) {
-		list_remove(&call->waiting);
-		policy_call_sent(call, connection, asking.id);
-		return true;
-	}
-	policy_ids_remove(&connection->open, policy_ids_find(&connection->open, asking.id));
-	/* Thousands of recipients with long parameters can make more than a line may hold. */
-	if (dial->out.len > JSONL_LINE_MAX + 1) {
-		json_out_fini(&dial->out);
-		end_unsent(call, POLICY_INTERNAL);
-		return true;
-	}
-	connection->full = true;
-	return false;
+	id = policy_ids_add(&connection->open, call);
+	failure = policy_request_write(&dial->out, call, id, &dial->registration, &fd);
+	if (failure == POLICY_NO_FAILURE && !send_request(connection, fd))
+		failure = FAILURE_OVERLOAD;
+	if (failure == POLICY_NO_FAILURE)
+		policy_call_sent(call, connection, id);
+	else
+		policy_ids_remove(&connection->open, policy_ids_find(&connection->open, id));
+	return failure;
 }
 
 void policy_connection_withdraw(struct policy_connection *connection, struct policy_call *call,
@@ -322,15 +371,9 @@ void policy_connection_withdraw(struct policy_connection *connection, struct pol
 	policy_dial_send(&connection->dial);
 }
 
-void policy_connection_tell(struct policy_connection *connection,
-			    const struct hook_request *request)
+void policy_connection_tell(struct policy_connection *connection, size_t place,
+			    const struct hook_request *request, const struct policy_memory *memory)
 {
-	struct policy_dial *dial = &connection->dial;
-	struct hook_asking asking = {.id = 0};
-
-	hook_json_request(&dial->out, request, &asking);
-	if (dial->out.len > JSONL_LINE_MAX + 1)
-		json_out_fini(&dial->out);
-	else if (!policy_dial_send(dial))
-		connection->full = true;
+	if (policy_request_write_notice(&connection->dial.out, place, request, memory))
+		send_request(connection, -1);
 }

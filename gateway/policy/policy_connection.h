@@ -3,7 +3,8 @@
  *      ids:  17 -> call, 18 -> call, 19 -> nobody, 20 -> call        at most `window`
  *
  * A question that was cancelled or is too late keeps its place, with nobody waiting, until its
- * reply comes: the service still has the work, and does not get more than its window of it. */
+ * reply comes: the service still has the work, and does not get more than its window of it. The
+ * service may move its window at any time; what is open beyond it stays open. */
 #ifndef POLICY_POLICY_CONNECTION_H
 #define POLICY_POLICY_CONNECTION_H
 
@@ -49,15 +50,14 @@ bool policy_connection_has_credit(const struct policy_connection *connection);
 /* True when a is less loaded than b. */
 bool policy_connection_is_idler(const struct policy_connection *a,
 				const struct policy_connection *b);
-/* Sends the question. Needs credit. False: the line does not fit, there is no credit any more.
- * True: the connection has it, or it has ended (it cannot be written, or the message cannot be made
- * a file). */
-bool policy_connection_ask(struct policy_connection *connection, struct policy_call *call);
+/* Sends the question. Needs credit. OVERLOAD: the line does not fit, there is no credit any more.
+ * Another failure: it cannot be written, or the message cannot be made a file. */
+enum failure policy_connection_ask(struct policy_connection *connection, struct policy_call *call);
 /* Nobody waits for this call any more: the service is told `why`. */
 void policy_connection_withdraw(struct policy_connection *connection, struct policy_call *call,
 				const char *why);
-/* Sends a notification; it is lost when it does not fit. */
-void policy_connection_tell(struct policy_connection *connection,
-			    const struct hook_request *request);
+/* Sends a notification to the service at `place`; it is lost when it does not fit. */
+void policy_connection_tell(struct policy_connection *connection, size_t place,
+			    const struct hook_request *request, const struct policy_memory *memory);
 
 #endif

@@ -1,6 +1,7 @@
 #include "policy_dial.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -28,6 +29,9 @@ static void report_state(struct policy_dial *dial, const char *state, const char
 		.service = dial->seen ? reg->service : NULL,
 		.software = dial->seen ? reg->software : NULL,
 		.message = message,
+		.late = dial->late,
+		.bad = dial->bad,
+		.unknown = dial->unknown,
 	};
 
 	/* Once a change, not once an attempt: a service that is down all night fills no log. */
@@ -70,8 +74,9 @@ static double next_delay(double delay)
 /* Its successor speaks for the socket: that this line has ended is no news. */
 static void drop_retired(struct policy_dial *dial, const char *message)
 {
-	log_info("policy %s: %s: the drained connection has ended: %s", dial->service->name,
-		 dial->socket, message);
+	log_info("policy %s: %s: the drained connection has ended: %s (%u late, %u bad, %u unknown "
+		 "lines)",
+		 dial->service->name, dial->socket, message, dial->late, dial->bad, dial->unknown);
 	line_link_free(&dial->link);
 	ev_timer_stop(dial->loop, &dial->timer);
 	dial->state = DIAL_WAITING;
@@ -88,6 +93,7 @@ static void drop(struct policy_dial *dial, const char *state, const char *messag
 	}
 	/* `message` may belong to the link. */
 	report_state(dial, state, message);
+	dial->late = dial->bad = dial->unknown = 0;
 	line_link_free(&dial->link);
 	dial->state = DIAL_WAITING;
 	/* A service that registers and dies at once is dialled as seldom as one that is away. */
@@ -114,13 +120,26 @@ void policy_dial_break(struct policy_dial *dial, const char *code, const char *m
 	drop(dial, dial->state == DIAL_READY ? "unavailable" : "refused", message);
 }
 
+static void clear_out(struct policy_dial *dial)
+{
+	json_out_clear(&dial->out);
+	if (dial->out.size > DIAL_KEEP_MAX)
+		json_out_fini(&dial->out);
+}
+
 bool policy_dial_send(struct policy_dial *dial)
 {
 	bool sent = line_link_send(dial->link, dial->out.data, dial->out.len);
 
-	json_out_clear(&dial->out);
-	if (dial->out.size > DIAL_KEEP_MAX)
-		json_out_fini(&dial->out);
+	clear_out(dial);
+	return sent;
+}
+
+bool policy_dial_send_fd(struct policy_dial *dial, int fd)
+{
+	bool sent = line_link_send_fd(dial->link, dial->out.data, dial->out.len, fd);
+
+	clear_out(dial);
 	return sent;
 }
 
@@ -157,6 +176,24 @@ static bool takes_paths(const struct handshake_register *reg)
 	return false;
 }
 
+static void welcome(struct policy_dial *dial, const struct handshake_register *reg)
+{
+	const struct policy_service_settings *service = dial->service;
+	double extend = service->timeout_max - service->timeout;
+
+	handshake_policy_ready(&dial->out, reg,
+			       &(struct handshake_ready){
+				       .policy = service->name,
+				       .hooks = reg->hooks & service->hooks,
+				       .deadline_ms = (long)(service->timeout * 1000),
+				       .extend_ms = extend > 0 ? (long)(extend * 1000) : 0,
+				       .shadow = service->shadow,
+				       .grants = service->grants,
+				       .spool = takes_paths(reg) ? dial->settings->spool_dir : NULL,
+			       });
+	policy_dial_send(dial);
+}
+
 static void take_register(struct policy_dial *dial)
 {
 	struct handshake_register reg;
@@ -168,15 +205,7 @@ static void take_register(struct policy_dial *dial)
 		policy_dial_break(dial, error.code, error.message);
 		return;
 	}
-	handshake_policy_ready(
-		&dial->out, &reg,
-		&(struct handshake_ready){
-			.policy = dial->service->name,
-			.hooks = reg.hooks & dial->service->hooks,
-			.deadline_ms = (long)(dial->service->timeout * 1000),
-			.spool = takes_paths(&reg) ? dial->settings->spool_dir : NULL,
-		});
-	policy_dial_send(dial);
+	welcome(dial, &reg);
 	dial->heard = ev_now(dial->loop);
 	dial->pinged = false;
 	set_timer(dial, dial->settings->ping);
@@ -199,8 +228,25 @@ static void take_line(struct policy_dial *dial)
 	dial->on_event(dial->arg, POLICY_DIAL_LINE);
 }
 
+/* Who listens is told what clients say and their passwords, and is believed. So what the operator
+ * knows of it is checked before the first word. */
+static bool is_right_account(struct policy_dial *dial)
+{
+	uid_t uid = line_link_peer_uid(dial->link);
+	char message[80];
+
+	if (!dial->service->uid_set || uid == dial->service->uid)
+		return true;
+	snprintf(message, sizeof message, "its socket belongs to uid %lu, not %lu",
+		 (unsigned long)uid, (unsigned long)dial->service->uid);
+	drop(dial, "refused", message);
+	return false;
+}
+
 static void greet(struct policy_dial *dial)
 {
+	if (!is_right_account(dial))
+		return;
 	dial->state = DIAL_GREETED;
 	handshake_policy_hello(&dial->out, &dial->settings->gateway, dial->settings->message_size,
 			       (long)(dial->settings->ping * 1000));

@@ -49,6 +49,7 @@ struct policy_dial {
 	struct handshake_register registration; /* the last one, also while it is down */
 	bool seen;				/* there has been one */
 	const char *said;			/* state last reported, NULL for none */
+	unsigned late, bad, unknown;		/* lines of this connection that were of no use */
 	struct json_out out;			/* for the line being written */
 };
 
@@ -64,6 +65,8 @@ void policy_dial_retire(struct policy_dial *dial);
 void policy_dial_fini(struct policy_dial *dial);
 /* Sends what is in dial->out and clears it; false when it does not fit, nothing is sent then. */
 bool policy_dial_send(struct policy_dial *dial);
+/* The same with a descriptor beside it, which is taken over. */
+bool policy_dial_send_fd(struct policy_dial *dial, int fd);
 /* Tells the author a fatal error, closes, dials again later. DOWN comes inside. */
 void policy_dial_break(struct policy_dial *dial, const char *code, const char *message);
 

@@ -11,6 +11,9 @@ void policy_report_decision(const struct policy_callbacks *callbacks, const char
 /* A service has not, and `action` was taken. */
 void policy_report_failure(const struct policy_callbacks *callbacks, const char *policy,
 			   const struct policy_call *call, enum verdict_kind action);
+/* What a service in shadow mode would have said, or that it has said nothing. */
+void policy_report_shadow(const struct policy_callbacks *callbacks, const char *policy,
+			  const struct policy_call *call);
 /* A line that breaks the protocol; request NULL: it belongs to none. */
 void policy_report_bad_reply(const struct policy_callbacks *callbacks, const char *policy,
 			     const struct hook_request *request, const char *code,
@@ -25,6 +28,7 @@ struct policy_service_report {
 	const char *state;		/* "ready" "unavailable" "refused" */
 	const char *service, *software; /* as registered; NULL when unknown */
 	const char *message;		/* why; NULL when ready */
+	unsigned late, bad, unknown;	/* lines of no use on a connection that has ended */
 };
 
 void policy_report_service(const struct policy_callbacks *callbacks,

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "policy_breaker.h"
 #include "policy_connection.h"
+#include "policy_presence.h"
+#include "policy_queue.h"
 #include "policy_report.h"
 
 /* Beyond, a service that stands still would collect a question of every session there is, to fail
@@ -22,7 +24,9 @@
 struct policy_service {
 	struct ev_loop *loop;
 	const struct policy_service_settings *settings;
+	size_t place;
 	const struct policy_callbacks *callbacks;
+	struct policy_service_owner owner;
 	struct policy_breaker breaker;
 	enum policy_breaker_state said; /* of the breaker */
 	struct policy_connection **connections;
@@ -30,9 +34,8 @@ struct policy_service {
 	struct policy_connection **drained; /* set aside */
 	size_t drained_len;
 	ev_tstamp successor_until;
-	struct list waiting[HOOK_MAX];
-	size_t waiting_len;
-	uint64_t serial;
+	struct policy_queue queue;
+	struct policy_presence presence;
 };
 
 /* Hooks that some socket of the service registered when last seen. A socket that is down counts:
@@ -85,43 +88,16 @@ static struct policy_connection *idlest(const struct policy_service *service, en
 	return best;
 }
 
-static void dequeue(struct policy_service *service, struct policy_call *call)
-{
-	list_remove(&call->waiting);
-	service->waiting_len--;
-}
-
-/* The connections that served this hook are gone: nobody knows when the next one comes. A second
- * attempt was promised some time to find one. */
-static void fail_waiting(struct policy_service *service, enum hook hook)
-{
-	list_each(at, after, &service->waiting[hook])
-	{
-		struct policy_call *call = list_of(at, struct policy_call, waiting);
-
-		if (call->attempt > 1)
-			continue;
-		dequeue(service, call);
-		policy_call_end(call, POLICY_UNAVAILABLE);
-	}
-}
-
-/* The oldest call that can be sent now. Each hook has its queue, so that calls for a socket that is
- * full do not hold up those for another one. */
+/* The oldest call that can be sent now. */
 static struct policy_call *next_call(const struct policy_service *service,
 				     struct policy_connection **connection)
 {
 	struct policy_call *oldest = NULL;
 
 	for (enum hook hook = 0; hook < HOOK_MAX; hook++) {
-		const struct list *queue = &service->waiting[hook];
-		struct policy_connection *candidate;
-		struct policy_call *first;
+		struct policy_call *first = policy_queue_first(&service->queue, hook);
+		struct policy_connection *candidate = first ? idlest(service, hook) : NULL;
 
-		if (list_empty(queue))
-			continue;
-		first = list_of(queue->next, struct policy_call, waiting);
-		candidate = idlest(service, hook);
 		if (candidate && (!oldest || first->serial < oldest->serial)) {
 			oldest = first;
 			*connection = candidate;
@@ -134,20 +110,39 @@ static void send_waiting(struct policy_service *service)
 {
 	struct policy_connection *connection;
 	struct policy_call *call;
-
 	bool patient = ev_now(service->loop) < service->successor_until;
 
+	/* The connections that served a hook are gone: nobody knows when the next one comes. */
 	for (enum hook hook = 0; hook < HOOK_MAX && !patient; hook++)
-		if (!list_empty(&service->waiting[hook]) && !is_live(service, hook))
-			fail_waiting(service, hook);
-	while ((call = next_call(service, &connection)))
-		if (policy_connection_ask(connection, call))
-			service->waiting_len--;
+		if (!is_live(service, hook))
+			policy_queue_fail(&service->queue, hook);
+	while ((call = next_call(service, &connection))) {
+		enum failure failure = policy_connection_ask(connection, call);
+
+		if (failure == FAILURE_OVERLOAD) /* it has no credit any more */
+			continue;
+		policy_queue_remove(&service->queue, call);
+		if (failure != POLICY_NO_FAILURE)
+			policy_call_end(call, failure);
+	}
+}
+
+static void note_presence(struct policy_service *service)
+{
+	policy_presence_set(&service->presence, policy_service_is_ready(service));
+}
+
+static void service_on_presence(void *arg)
+{
+	struct policy_service *service = arg;
+
+	service->owner.on_presence(service->owner.arg, service);
 }
 
 static void service_on_change(void *arg)
 {
 	send_waiting(arg);
+	note_presence(arg);
 }
 
 static void report_breaker(struct policy_service *service)
@@ -197,15 +192,17 @@ static void service_on_drain(void *arg, struct policy_connection *connection)
 		mem_resize(service->drained, (service->drained_len + 1) * sizeof *service->drained);
 	service->drained[service->drained_len++] = connection;
 	service->successor_until = ev_now(service->loop) + SERVICE_SUCCESSOR_TIME;
+	note_presence(service);
 }
 
 struct policy_service *policy_service_new(struct ev_loop *loop,
-					  const struct policy_settings *settings,
-					  const struct policy_service_settings *service,
-					  const struct policy_callbacks *callbacks)
+					  const struct policy_settings *settings, size_t place,
+					  const struct policy_callbacks *callbacks,
+					  const struct policy_service_owner *owner)
 {
 	struct policy_service *new = mem_new(sizeof *new);
-	struct policy_connection_owner owner = {
+	const struct policy_service_settings *service = &settings->services[place];
+	struct policy_connection_owner connection_owner = {
 		.on_change = service_on_change,
 		.on_ready = service_on_ready,
 		.on_drain = service_on_drain,
@@ -214,14 +211,18 @@ struct policy_service *policy_service_new(struct ev_loop *loop,
 
 	new->loop = loop;
 	new->settings = service;
+	new->place = place;
 	new->callbacks = callbacks;
-	for (enum hook hook = 0; hook < HOOK_MAX; hook++)
-		list_init(&new->waiting[hook]);
+	new->owner = *owner;
+	policy_queue_init(&new->queue);
+	new->presence = (struct policy_presence){
+		.loop = loop, .on_change = service_on_presence, .arg = new};
+	policy_presence_start(&new->presence);
 	new->connections_len = service->sockets_len;
 	new->connections = mem_new(service->sockets_len * sizeof(struct policy_connection *));
 	for (size_t i = 0; i < service->sockets_len; i++)
-		new->connections[i] = policy_connection_new(loop, settings, service,
-							    service->sockets[i], callbacks, &owner);
+		new->connections[i] = policy_connection_new(
+			loop, settings, service, service->sockets[i], callbacks, &connection_owner);
 	return new;
 }
 
@@ -229,6 +230,7 @@ void policy_service_free(struct policy_service **service)
 {
 	if (!*service)
 		return;
+	policy_presence_fini(&(*service)->presence);
 	for (size_t i = 0; i < (*service)->connections_len; i++)
 		policy_connection_free(&(*service)->connections[i]);
 	for (size_t i = 0; i < (*service)->drained_len; i++)
@@ -246,40 +248,65 @@ const struct policy_service_settings *policy_service_settings(const struct polic
 
 static void enqueue(struct policy_service *service, struct policy_call *call)
 {
-	call->serial = ++service->serial;
-	list_append(&service->waiting[call->ask->request->hook], &call->waiting);
-	service->waiting_len++;
+	policy_queue_add(&service->queue, call);
 	send_waiting(service);
+}
+
+/* The call runs; false: it has ended. */
+static bool start(struct policy_service *service, struct policy_call *call)
+{
+	enum failure failure = POLICY_NO_FAILURE;
+
+	free_drained(service);
+	policy_call_start(call, service->loop, service->settings->timeout,
+			  &service->successor_until);
+	if (call->ceiling > 0 && call->ceiling <= call->asked)
+		failure = FAILURE_LATE;
+	else if (!policy_breaker_admit(&service->breaker, call->asked, &call->probe))
+		failure = FAILURE_UNAVAILABLE;
+	report_breaker(service);
+	if (failure != POLICY_NO_FAILURE)
+		policy_call_end(call, failure);
+	return failure == POLICY_NO_FAILURE;
 }
 
 void policy_service_ask(struct policy_service *service, struct policy_call *call)
 {
-	bool admitted;
-
-	free_drained(service);
-	policy_call_start(call, service->loop, service->settings->timeout);
-	admitted = policy_breaker_admit(&service->breaker, ev_now(service->loop), &call->probe);
-	report_breaker(service);
-	if (!admitted) {
-		policy_call_end(call, POLICY_UNAVAILABLE);
+	if (!start(service, call))
 		return;
-	}
 	enqueue(service, call);
-	if (!list_empty(&call->waiting) && service->waiting_len > SERVICE_WAITING_MAX) {
-		dequeue(service, call);
-		policy_call_end(call, POLICY_OVERLOAD);
+	if (!list_empty(&call->waiting) && service->queue.len > SERVICE_WAITING_MAX) {
+		policy_queue_remove(&service->queue, call);
+		policy_call_end(call, FAILURE_OVERLOAD);
 	}
+}
+
+void policy_service_try(struct policy_service *service, struct policy_call *call)
+{
+	enum hook hook = call->ask->request->hook;
+	struct policy_connection *connection;
+	enum failure failure;
+
+	if (!start(service, call))
+		return;
+	connection = idlest(service, hook);
+	if (connection)
+		failure = policy_connection_ask(connection, call);
+	else
+		failure = is_live(service, hook) ? FAILURE_OVERLOAD : FAILURE_UNAVAILABLE;
+	if (failure != POLICY_NO_FAILURE)
+		policy_call_end(call, failure);
 }
 
 void policy_service_note(struct policy_service *service, struct policy_call *call)
 {
 	switch (call->end) {
-	case POLICY_ANSWERED:
-	case POLICY_TIMEOUT:
-	case POLICY_LOST:
-	case POLICY_BAD_REPLY:
+	case POLICY_NO_FAILURE:
+	case FAILURE_TIMEOUT:
+	case FAILURE_LOST:
+	case FAILURE_BAD_REPLY:
 		policy_breaker_take(&service->breaker, ev_now(service->loop), call->probe,
-				    call->end != POLICY_ANSWERED);
+				    call->end != POLICY_NO_FAILURE);
 		break;
 	default: /* it was not asked */
 		policy_breaker_forget(&service->breaker, call->probe);
@@ -307,11 +334,12 @@ void policy_service_withdraw(struct policy_service *service, struct policy_call 
 	call->probe = 0;
 	if (call->connection)
 		policy_connection_withdraw(call->connection, call, why);
-	else if (!list_empty(&call->waiting))
-		dequeue(service, call);
+	else
+		policy_queue_remove(&service->queue, call);
 }
 
-void policy_service_tell(struct policy_service *service, const struct hook_request *request)
+void policy_service_tell(struct policy_service *service, const struct hook_request *request,
+			 const struct policy_memory *memory)
 {
 	struct policy_connection *best = NULL;
 
@@ -324,7 +352,7 @@ void policy_service_tell(struct policy_service *service, const struct hook_reque
 			best = connection;
 	}
 	if (best)
-		policy_connection_tell(best, request);
+		policy_connection_tell(best, service->place, request, memory);
 }
 
 bool policy_service_is_ready(const struct policy_service *service)
@@ -333,4 +361,9 @@ bool policy_service_is_ready(const struct policy_service *service)
 		if (policy_connection_is_ready(service->connections[i]))
 			return true;
 	return false;
+}
+
+bool policy_service_is_present(const struct policy_service *service)
+{
+	return service->presence.present;
 }

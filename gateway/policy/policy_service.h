@@ -20,11 +20,19 @@
 
 struct policy_service;
 
-/* Starts dialling. The first connection's callbacks come from the loop. */
+struct policy_service_owner {
+	/* From the loop: policy_service_is_present() has changed, or is still false 10 s after the
+	 * start. */
+	void (*on_presence)(void *arg, const struct policy_service *service);
+	void *arg;
+};
+
+/* Starts dialling. The first callbacks come from the loop. `place` is its place in
+ * settings->services. */
 struct policy_service *policy_service_new(struct ev_loop *loop,
-					  const struct policy_settings *settings,
-					  const struct policy_service_settings *service,
-					  const struct policy_callbacks *callbacks);
+					  const struct policy_settings *settings, size_t place,
+					  const struct policy_callbacks *callbacks,
+					  const struct policy_service_owner *owner);
 /* Calls must be withdrawn. */
 void policy_service_free(struct policy_service **service);
 const struct policy_service_settings *policy_service_settings(const struct policy_service *service);
@@ -33,6 +41,8 @@ const struct policy_service_settings *policy_service_settings(const struct polic
 bool policy_service_is_asked(const struct policy_service *service, enum hook hook);
 /* Starts the call; call->on_end follows from the loop. */
 void policy_service_ask(struct policy_service *service, struct policy_call *call);
+/* The same without waiting for credit: without it the call ends as OVERLOAD or UNAVAILABLE. */
+void policy_service_try(struct policy_service *service, struct policy_call *call);
 /* The call ended for good: the breaker learns how. */
 void policy_service_note(struct policy_service *service, struct policy_call *call);
 /* After the call ended as LOST: true when it is asked once more, and on_end follows again. False:
@@ -43,7 +53,11 @@ bool policy_service_ask_again(struct policy_service *service, struct policy_call
 void policy_service_withdraw(struct policy_service *service, struct policy_call *call,
 			     const char *why);
 /* To one connection that registered the hook; lost when there is none. */
-void policy_service_tell(struct policy_service *service, const struct hook_request *request);
+void policy_service_tell(struct policy_service *service, const struct hook_request *request,
+			 const struct policy_memory *memory);
+/* It has a live, registered connection. */
 bool policy_service_is_ready(const struct policy_service *service);
+/* It has had one within the last 10 s. */
+bool policy_service_is_present(const struct policy_service *service);
 
 #endif

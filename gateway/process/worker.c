@@ -90,7 +90,7 @@ static void on_policy_event(void *arg, const struct event *event)
 
 	event_bus_publish(w->host.events, event);
 	if (event->kind == EVENT_POLICY_SERVICE && w->host.policy &&
-	    policy_is_ready(w->host.policy))
+	    policy_is_connected(w->host.policy))
 		start_accepting(w);
 }
 
@@ -313,7 +313,7 @@ static void start(struct worker *w)
 	w->term.data = w->start.data = w->stop.data = w->flush.data = w;
 	ev_signal_start(w->loop, &w->term);
 	ev_timer_start(w->loop, &w->start);
-	if (policy_is_ready(w->host.policy))
+	if (policy_is_connected(w->host.policy))
 		start_accepting(w);
 }
 

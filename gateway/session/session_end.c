@@ -37,7 +37,8 @@ static void tell_end(struct session *s, enum disconnect_reason reason)
 		return;
 	session_describe(s, HOOK_DISCONNECT);
 	s->request.reason = disconnect_reason_word(reason);
-	policy_tell(s->host->policy, s->listener->policies, s->listener->policies_len, &s->request);
+	policy_tell(s->host->policy, s->listener->policies, s->listener->policies_len, &s->request,
+		    NULL);
 }
 
 static void free_session(void *object)

@@ -75,12 +75,41 @@ static void peer_close(struct fake_peer *peer)
 	peer->partial_len = 0;
 }
 
+static void keep_fd(struct fake_service *fake, int fd)
+{
+	assert(fake->fds_len < FAKE_FDS_MAX);
+	fake->fds[fake->fds_len++] = fd;
+}
+
+static ssize_t receive(struct fake_peer *peer, char *data, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec piece = {.iov_base = data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = sizeof control.space};
+	ssize_t n = recvmsg(peer->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+	if (header && header->cmsg_type == SCM_RIGHTS) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(header), sizeof fd);
+		keep_fd(peer->service, fd);
+	}
+	return n;
+}
+
 static void peer_on_input(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct fake_peer *peer = io->data;
 	static char data[262144];
 	char *lf, *start;
-	ssize_t n = recv(peer->fd, data, sizeof data, MSG_DONTWAIT);
+	ssize_t n = receive(peer, data, sizeof data);
 
 	(void)loop;
 	(void)revents;
@@ -161,6 +190,8 @@ void fake_fini(struct fake_service *fake)
 	for (size_t i = 0; i < fake->lines_len; i++)
 		free(fake->lines[i]);
 	free(fake->lines);
+	for (size_t i = 0; i < fake->fds_len; i++)
+		close(fake->fds[i]);
 }
 
 static struct fake_peer *newest(struct fake_service *fake)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #define FAKE_PEERS_MAX 16
+#define FAKE_FDS_MAX   8
 
 struct fake_service;
 
@@ -34,9 +35,12 @@ struct fake_service {
 	size_t peers_len; /* accepted so far */
 	char **lines;
 	size_t lines_len;
+	int fds[FAKE_FDS_MAX]; /* that came along, the fake's */
+	size_t fds_len;
 };
 
-#define FAKE_ACCEPT "{\"type\":\"reply\",\"id\":ID,\"verdict\":\"accept\"}\n"
+#define FAKE_REPLY(fields) "{\"type\":\"reply\",\"id\":ID," fields "}\n"
+#define FAKE_ACCEPT	   "{\"type\":\"reply\",\"id\":ID,\"verdict\":\"accept\"}\n"
 
 void fake_init(struct fake_service *fake, struct ev_loop *loop, const char *path);
 /* Listens; again after fake_stop(). */

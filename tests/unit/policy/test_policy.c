@@ -242,7 +242,7 @@ static void test_tell(void **state)
 
 	world->services[1].hooks = 1u << HOOK_RCPT;
 	world_start(world);
-	policy_tell(world->policy, chain, 2, &request);
+	policy_tell(world->policy, chain, 2, &request, NULL);
 	world_wait(world, fake_count(&world->fakes[0], REQUEST));
 	line = fake_line(&world->fakes[0], REQUEST, 0);
 	assert_non_null(strstr(line, "\"hook\":\"disconnect\""));
@@ -261,9 +261,9 @@ static void test_tell_nobody(void **state)
 		.hook = HOOK_DISCONNECT, .session = WORLD_SESSION, .reason = "quit"};
 
 	world_start_alone(world);
-	policy_tell(world->policy, chain, 2, &request);
+	policy_tell(world->policy, chain, 2, &request, NULL);
 	world_turn(world);
-	assert_false(policy_is_ready(world->policy));
+	assert_false(policy_is_connected(world->policy));
 }
 
 int main(void)

@@ -52,6 +52,8 @@ static void test_breaker_and_clients_that_leave(void **state)
 
 	only_one(world);
 	world->services[0].timeout = 0.2;
+	fake->registration = "{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{}},"
+			     "\"window\":20}\n";
 	fake->reply = NULL;
 	world_start(world);
 	for (int i = 0; i < 20; i++) {

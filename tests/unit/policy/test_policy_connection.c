@@ -114,7 +114,7 @@ static void expect_break(struct world *world, const char *text)
 	world_wait(world, fake_count(&world->fakes[0], "\"fatal\":true") == 2);
 	assert_int_equal(world_count_events(world, "policy.bad_reply session=- policy=one"), 2);
 	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 1);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	expect_works(world);
 }
 
@@ -185,7 +185,7 @@ static void test_bad_reply(void **state)
 		"{\"type\":\"reply\",\"id\":ID,\"verdict\":\"yes\"}\n",
 		"{\"type\":\"reply\",\"id\":ID}\n",
 		"{\"type\":\"reply\",\"id\":ID,\"verdict\":\"reject\",\"code\":250}\n",
-		"{\"type\":\"reply\",\"id\":ID,\"verdict\":\"accept\",\"until\":\"session\"}\n",
+		"{\"type\":\"reply\",\"id\":ID,\"verdict\":\"accept\",\"until\":\"noon\"}\n",
 	};
 	static const enum verdict_kind choices[] = {VERDICT_ACCEPT, VERDICT_REJECT,
 						    VERDICT_DISCONNECT, VERDICT_TEMPFAIL};
@@ -259,7 +259,7 @@ static void test_lost(void **state)
 	}
 	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 3);
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	expect_works(world);
 }
 

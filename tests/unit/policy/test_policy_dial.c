@@ -64,9 +64,9 @@ static void test_service_comes_later(void **state)
 	world_start_alone(world);
 	expect_verdict(world, VERDICT_TEMPFAIL);
 	world_wait(world, world_has_event(world, "state=unavailable"));
-	assert_false(policy_is_ready(world->policy));
+	assert_false(policy_is_connected(world->policy));
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	expect_verdict(world, VERDICT_ACCEPT);
 	/* Not one for each attempt. */
 	assert_int_equal(world_count_events(world, "state=unavailable"), 1);
@@ -81,7 +81,7 @@ static void test_service_restarts(void **state)
 	world_start(world);
 	expect_verdict(world, VERDICT_ACCEPT);
 	fake_stop(&world->fakes[0]);
-	world_wait(world, !policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
 	expect_verdict(world, VERDICT_TEMPFAIL);
 	assert_true(world_has_event(world, "class=unavailable action=tempfail"));
 	/* The attempts in between fail. */
@@ -90,7 +90,7 @@ static void test_service_restarts(void **state)
 	assert_int_equal(world_count_events(world, "state=unavailable"), 1);
 	assert_true(world_has_event(world, "message=closed by the peer"));
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	expect_verdict(world, VERDICT_ACCEPT);
 	assert_int_equal(world_count_events(world, "state=ready"), 2);
 }
@@ -127,7 +127,7 @@ static void test_refused_registration(void **state)
 	/* Its author has understood. */
 	world->fakes[0].registration =
 		"{\"type\":\"register\",\"version\":1,\"hooks\":{\"rcpt\":{}}}\n";
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	expect_verdict(world, VERDICT_ACCEPT);
 }
 
@@ -188,7 +188,7 @@ static void test_line_too_long(void **state)
 	assert_true(world_has_event(world, "class=lost"));
 	asked_fini(&asked);
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 }
 
 int main(void)

@@ -32,8 +32,8 @@ static void drain(struct world *world)
 
 static void wait_for_successor(struct world *world)
 {
-	world_wait(world, !policy_is_ready(world->policy));
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 }
 
 static void say(struct fake_peer *peer, const char *text)
@@ -79,7 +79,7 @@ static void test_questions_wait_for_the_successor(void **state)
 
 	start_one(world);
 	drain(world);
-	world_wait(world, !policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
 	fake_stop(&world->fakes[0]);
 	for (size_t i = 0; i < 3; i++) {
 		asked_init(&asked[i], world);
@@ -110,7 +110,7 @@ static void test_no_successor(void **state)
 	world->services[0].timeout = 0.3;
 	start_one(world);
 	drain(world);
-	world_wait(world, !policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
 	fake_stop(&world->fakes[0]);
 	asked_init(&asked, world);
 	asked_start(&asked);
@@ -156,7 +156,7 @@ static void test_never_closed(void **state)
 	wait_for_successor(world);
 	world_wait(world, world->fakes[0].peers[0].fd < 0);
 	assert_true(world->fakes[0].peers[1].fd >= 0);
-	assert_true(policy_is_ready(world->policy));
+	assert_true(policy_is_connected(world->policy));
 }
 
 static void test_drained_again_and_again(void **state)

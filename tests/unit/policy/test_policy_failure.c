@@ -43,7 +43,7 @@ static void test_on_failure(void **state)
 
 	world_on_failure(world, 0, VERDICT_DISCONNECT);
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	ask_held(world, &asked);
 	fake_stop(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_DISCONNECT, 0, NULL, "one");
@@ -76,30 +76,34 @@ static void test_on_failure_accept_asks_the_next(void **state)
 	asked_fini(&asked);
 }
 
-/* Each class has its own action; the faults of the protocol have none to choose. */
+/* Each hook and class has its own action; the faults of the protocol, and the time that is over,
+ * have none to choose. */
 static void test_action_of_each_class(void **state)
 {
-	static const enum verdict_kind expected[] = {
-		[POLICY_UNAVAILABLE] = VERDICT_ACCEPT, [POLICY_OVERLOAD] = VERDICT_REJECT,
-		[POLICY_TIMEOUT] = VERDICT_DISCONNECT, [POLICY_LOST] = VERDICT_TEMPFAIL,
-		[POLICY_BAD_REPLY] = VERDICT_TEMPFAIL, [POLICY_INTERNAL] = VERDICT_TEMPFAIL,
-		[POLICY_STORAGE] = VERDICT_TEMPFAIL,
+	static const enum verdict_kind expected[FAILURE_MAX] = {
+		[FAILURE_UNAVAILABLE] = VERDICT_QUARANTINE, [FAILURE_OVERLOAD] = VERDICT_REJECT,
+		[FAILURE_TIMEOUT] = VERDICT_DISCONNECT,	    [FAILURE_LOST] = VERDICT_ACCEPT,
+		[FAILURE_BAD_REPLY] = VERDICT_TEMPFAIL,	    [FAILURE_INTERNAL] = VERDICT_TEMPFAIL,
+		[FAILURE_STORAGE] = VERDICT_TEMPFAIL,	    [FAILURE_LATE] = VERDICT_TEMPFAIL,
 	};
-	const struct policy_service_settings service = {
-		.actions[HOOK_RCPT] = {[FAILURE_UNAVAILABLE] = VERDICT_ACCEPT,
-				       [FAILURE_OVERLOAD] = VERDICT_REJECT,
-				       [FAILURE_TIMEOUT] = VERDICT_DISCONNECT,
-				       [FAILURE_LOST] = VERDICT_TEMPFAIL},
-	};
-	const struct hook_request request = {.hook = HOOK_RCPT, .session = "S"};
+	struct policy_service_settings service = {.name = "one"};
+	struct hook_request request = {.session = "S"};
 
 	(void)state;
-	for (unsigned end = POLICY_UNAVAILABLE; end <= POLICY_STORAGE; end++) {
+	memcpy(service.actions[HOOK_RCPT], expected, sizeof service.actions[HOOK_RCPT]);
+	for (enum failure failure = 0; failure < FAILURE_MAX; failure++) {
 		struct verdict verdict;
 
-		policy_call_failure((enum policy_end)end, &service, &request, &verdict);
-		assert_string_equal(verdict_word(verdict.kind), verdict_word(expected[end]));
-		assert_string_equal(verdict.reason, policy_end_word((enum policy_end)end));
+		request.hook = HOOK_RCPT;
+		policy_call_failure(failure, &service, &request, &verdict);
+		assert_string_equal(verdict_word(verdict.kind), verdict_word(expected[failure]));
+		assert_string_equal(verdict.reason, failure_word(failure));
+		assert_true((verdict.text == NULL) == (verdict.kind < VERDICT_TEMPFAIL));
+		verdict_fini(&verdict);
+		request.hook = HOOK_MAIL;
+		policy_call_failure(failure, &service, &request, &verdict);
+		assert_string_equal(verdict_word(verdict.kind),
+				    failure < FAILURE_CHOICES ? "accept" : "tempfail");
 		verdict_fini(&verdict);
 	}
 }
@@ -130,16 +134,15 @@ static void test_on_failure_never_accepts_a_login(void **state)
 	struct world *world = *state;
 	struct asked asked;
 
-	for (unsigned end = POLICY_UNAVAILABLE; end <= POLICY_STORAGE; end++) {
+	for (enum failure failure = 0; failure < FAILURE_MAX; failure++) {
 		for (unsigned kind = 0; kind < VERDICT_MAX; kind++) {
 			struct hook_request request = {.hook = HOOK_AUTH, .session = "S"};
 			struct verdict verdict;
 
 			world_on_failure(world, 0, (enum verdict_kind)kind);
-			policy_call_failure((enum policy_end)end, &world->services[0], &request,
-					    &verdict);
-			assert_int_not_equal(verdict.kind, VERDICT_ACCEPT);
-			if (kind == VERDICT_ACCEPT)
+			policy_call_failure(failure, &world->services[0], &request, &verdict);
+			assert_true(verdict.kind >= VERDICT_TEMPFAIL);
+			if (kind <= VERDICT_QUARANTINE)
 				assert_int_equal(verdict.kind, VERDICT_TEMPFAIL);
 			verdict_fini(&verdict);
 		}
@@ -190,7 +193,7 @@ static void test_asked_twice_at_most(void **state)
 	fake_hang_up(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 1);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 2);
 	asked_fini(&asked);
 }
@@ -227,7 +230,7 @@ static void test_too_late_for_a_second_attempt(void **state)
 	fake_hang_up(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	assert_true(world_has_event(world, "class=lost"));
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 1);
 	asked_fini(&asked);
 }
@@ -241,7 +244,7 @@ static void test_client_leaves_before_the_second_attempt(void **state)
 	start_one(world);
 	ask_held(world, &asked);
 	fake_stop(&world->fakes[0]);
-	world_wait(world, !policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
 	world_turn(world);
 	asked_init(&other, world);
 	asked_start(&other);
@@ -250,7 +253,7 @@ static void test_client_leaves_before_the_second_attempt(void **state)
 	assert_int_equal(asked.verdicts, 0);
 	policy_cancel(world->policy, asked.id);
 	fake_listen(&world->fakes[0]);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	world_turn(world);
 	assert_int_equal(asked.verdicts, 0);
 	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 1);
@@ -273,7 +276,7 @@ static void test_quiet_service_is_pinged(void **state)
 	assert_non_null(fake_line(&world->fakes[0], "\"ping_ms\":100}", 0));
 	world_wait(world, fake_count(&world->fakes[0], PING) == 4);
 	assert_true(world_clock() - start >= 0.39);
-	assert_true(policy_is_ready(world->policy));
+	assert_true(policy_is_connected(world->policy));
 	assert_false(world_has_event(world, "state=unavailable"));
 }
 

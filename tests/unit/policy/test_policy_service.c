@@ -81,7 +81,7 @@ static void test_known_hooks_stay_known(void **state)
 	only_one(world);
 	world_start(world);
 	fake_stop(&world->fakes[0]);
-	world_wait(world, !policy_is_ready(world->policy));
+	world_wait(world, !policy_is_connected(world->policy));
 	asked_init(&asked, world);
 	assert_false(asked_start(&asked));
 	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
@@ -202,7 +202,7 @@ static void test_ends_of_waiting(void **state)
 	asked_start(&lost);
 	policy_cancel(world->policy, gone.id);
 	asked_expect(&late, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
-	assert_int_equal(world_count_events(world, "class=timeout"), 1);
+	assert_int_equal(world_count_events(world, "class=overload"), 1);
 	fake_stop(&world->fakes[0]);
 	asked_expect(&held, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
 	asked_expect(&lost, VERDICT_TEMPFAIL, 451, "4.3.0", "one");

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,15 @@ static void world_on_event(void *arg, const struct event *event)
 			fail_msg("a field of an unexpected type: %s", field->name);
 	}
 	fprintf(world->events_file, "\n");
+}
+
+static void world_on_readiness(void *arg, bool ready, const char *policy)
+{
+	struct world *world = arg;
+
+	world->ready = ready;
+	world->readiness_told++;
+	snprintf(world->missing, sizeof world->missing, "%s", policy ? policy : "");
 }
 
 void world_on_failure(struct world *world, size_t service, enum verdict_kind action)
@@ -106,7 +116,8 @@ int world_tear_down(void **state)
 
 void world_start_alone(struct world *world)
 {
-	struct policy_callbacks callbacks = {.on_event = world_on_event, .arg = world};
+	struct policy_callbacks callbacks = {
+		.on_event = world_on_event, .on_readiness = world_on_readiness, .arg = world};
 
 	world->policy = policy_new(world->loop, &world->settings, &callbacks);
 }
@@ -117,7 +128,7 @@ void world_start(struct world *world)
 		if (world->fakes[i].registration)
 			fake_listen(&world->fakes[i]);
 	world_start_alone(world);
-	world_wait(world, policy_is_ready(world->policy));
+	world_wait(world, policy_is_connected(world->policy));
 	/* The `ready` lines are with the services too. */
 	for (size_t i = 0; i < WORLD_SERVICES; i++)
 		if (i < world->settings.services_len)
@@ -173,6 +184,26 @@ static bool asked_make_path(void *arg)
 	return asked->path != NULL;
 }
 
+static int asked_open_body(void *arg)
+{
+	struct asked *asked = arg;
+
+	return asked->body ? open(asked->body, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+static const char *asked_edit(void *arg, const struct verdict *verdict, char *problem, size_t size)
+{
+	struct asked *asked = arg;
+
+	assert_true(verdict->edits_len > 0);
+	asked->edits_made++;
+	/* Edits make another message of it. */
+	asked->message.path = NULL;
+	if (asked->edit_problem)
+		snprintf(problem, size, "%s", asked->edit_problem);
+	return asked->edit_problem ? problem : NULL;
+}
+
 static void asked_on_verdict(void *arg, const struct verdict *verdict, const char *by)
 {
 	struct asked *asked = arg;
@@ -214,6 +245,10 @@ bool asked_start(struct asked *asked)
 		.chain_len = asked->world->settings.services_len,
 		.request = &asked->request,
 		.make_path = asked_make_path,
+		.open_body = asked_open_body,
+		.edit = asked_edit,
+		.memory = asked->memory,
+		.budget = asked->budget,
 		.on_verdict = asked_on_verdict,
 		.arg = asked,
 	};

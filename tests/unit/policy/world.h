@@ -31,6 +31,9 @@ struct world {
 	char *events; /* one line an event: name field=value ... */
 	size_t events_len;
 	FILE *events_file;
+	bool ready; /* as on_readiness says */
+	char missing[32];
+	unsigned readiness_told;
 };
 
 /* A session that asks one question. */
@@ -41,6 +44,11 @@ struct asked {
 	struct hook_message message;
 	const char *path; /* what make_path makes; NULL: it fails */
 	unsigned paths_made;
+	const char *body;	  /* the file that open_body opens; NULL: it fails */
+	const char *edit_problem; /* what edit says; NULL: it makes them */
+	unsigned edits_made;
+	struct policy_memory *memory; /* the test's */
+	double budget;
 	size_t chain[WORLD_SERVICES];
 	uint64_t id;
 	struct asked *follower; /* asked when this one has its verdict */
