@@ -207,7 +207,11 @@ static void set_up_host(struct worker *w)
 	w->host.worker = w->slot;
 	w->host.hostname = config->hostname;
 	w->host.spool = (struct spool){
-		.dir = config->spool_dir, .counters = w->host.counters, .slot = w->host.slot};
+		.dir = config->spool_dir,
+		.limit = config->limits.spool,
+		.counters = w->host.counters,
+		.slot = w->host.slot,
+	};
 	w->host.connections_max = config->limits.connections;
 	w->host.connections_per_client = config->limits.connections_per_client;
 	w->host.banner_wait = config->limits.banner_wait;
