@@ -33,6 +33,7 @@ struct policy_call {
 	void *arg;
 
 	unsigned attempt;	/* 1, or 2 */
+	bool broken;		/* it was on a connection that ended with a broken line */
 	unsigned probe;		/* of the breaker */
 	enum failure end;	/* NO_FAILURE: it was answered */
 	struct verdict verdict; /* then; the owner's to free */

@@ -218,6 +218,7 @@ static void lose_all(struct policy_connection *connection)
 		if (!call)
 			continue;
 		call->connection = NULL;
+		call->broken |= connection->dial.broken;
 		policy_call_end(call, FAILURE_LOST);
 	}
 	policy_ids_fini(&connection->open);

@@ -116,6 +116,7 @@ static void tell_fatal(struct policy_dial *dial, const char *code, const char *m
 
 void policy_dial_break(struct policy_dial *dial, const char *code, const char *message)
 {
+	dial->broken = true;
 	tell_fatal(dial, code, message);
 	drop(dial, dial->state == DIAL_READY ? "unavailable" : "refused", message);
 }
@@ -211,6 +212,7 @@ static void take_register(struct policy_dial *dial)
 	set_timer(dial, dial->settings->ping);
 	dial->registration = reg;
 	dial->seen = true;
+	dial->broken = false;
 	dial->state = DIAL_READY;
 	dial->ready_since = ev_now(dial->loop);
 	report_state(dial, "ready", NULL);
@@ -259,6 +261,7 @@ static void end(struct policy_dial *dial)
 
 	/* The one end that is the service's fault and comes without a line to judge. */
 	if (line_link_is_too_long(dial->link)) {
+		dial->broken = true;
 		policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, "line_too_long",
 					failure);
 		tell_fatal(dial, "line_too_long", failure);

@@ -49,6 +49,7 @@ struct policy_dial {
 	struct handshake_register registration; /* the last one, also while it is down */
 	bool seen;				/* there has been one */
 	const char *said;			/* state last reported, NULL for none */
+	bool broken;				/* by a line that breaks the protocol */
 	unsigned late, bad, unknown;		/* lines of this connection that were of no use */
 	struct json_out out;			/* for the line being written */
 };

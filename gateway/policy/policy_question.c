@@ -164,6 +164,11 @@ static void question_on_end(struct policy_call *call)
 	 * and may kill two processes, not all of them one after the other. */
 	if (call->end == FAILURE_LOST && policy_service_ask_again(service, call))
 		return;
+	/* The line that broke the connection may have been the refusal. If an operator accepts what
+	 * is lost, a client whose octets make the service write such a line must not get in by it.
+	 */
+	if (call->end != POLICY_NO_FAILURE && call->broken)
+		call->end = FAILURE_BAD_REPLY;
 	policy_service_note(service, call);
 	if (call->end != POLICY_NO_FAILURE)
 		policy_service_withdraw(service, call, "deadline");

@@ -38,7 +38,7 @@ static void tell_end(struct session *s, enum disconnect_reason reason)
 	session_describe(s, HOOK_DISCONNECT);
 	s->request.reason = disconnect_reason_word(reason);
 	policy_tell(s->host->policy, s->listener->policies, s->listener->policies_len, &s->request,
-		    NULL);
+		    s->memory);
 }
 
 static void free_session(void *object)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "net/proxy_header.h"
 #include "net/resolver.h"
+#include "policy/policy.h"
 #include "session_state.h"
 
 /* A balancer writes its header at once; whatever is silent that long is none. */

@@ -173,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (result >= VERDICT_JSON_INVALID)
 			check_error(&error);
 		assert(m.window <= PROTOCOL_WINDOW_MAX && m.extend_ms <= VERDICT_EXTEND_MAX);
-		assert(m.extend_ms > 0 == (result == VERDICT_JSON_PROGRESS));
+		assert((m.extend_ms > 0) == (result == VERDICT_JSON_PROGRESS));
 		assert(!m.verdict.keep_session && !m.verdict.edits && !m.verdict.labels);
 		assert(m.verdict.kind == VERDICT_ACCEPT && !m.verdict.text && !m.verdict.code &&
 		       !m.verdict.status[0]);
