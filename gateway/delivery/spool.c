@@ -37,7 +37,7 @@ struct spool_message {
 	uint64_t body_at;
 	unsigned version; /* of the file */
 
-	bool header_ended; /* the empty line was seen, or the header was set */
+	bool header_ended; /* the empty line was seen; else all octets are header */
 	uint64_t header_end;
 	unsigned matched; /* how much of CRLF CRLF the last octets are */
 };
@@ -276,7 +276,6 @@ bool spool_message_set_header(struct spool_message *m, const char *header, size_
 		return false;
 	keep_header(m, header, len, old);
 	m->size = m->size - old + len;
-	m->header_ended = true;
 	m->header_end = len;
 	if (!m->stale && m->file.fd >= 0) {
 		m->stale = true;

@@ -97,6 +97,19 @@ class Processes(unittest.TestCase):
             for client in clients:
                 client.close()
 
+    def test_what_a_replaced_worker_left_is_swept(self) -> None:
+        with Gateway() as gateway, gateway.connect() as client:
+            spool = gateway.folder / "spool"
+            client.start("EHLO x", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
+            client.send((b"y" * 78 + b"\r\n") * 4000)
+            (name,) = wait_until(lambda: [entry.name for entry in spool.iterdir()], "a spool file")
+            gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+            gateway.wait_for("gateway.ready", 2)
+            self.assertTrue((spool / name).exists())
+            os.kill(int(name.partition("-")[0]), signal.SIGKILL)
+            wait_until(lambda: not list(spool.iterdir()), "the end of its file")
+            self.assertEqual(deliver(gateway)[:3], "250")
+
     def test_leftovers_are_swept_at_start(self) -> None:
         with Gateway() as gateway:
             spool = gateway.folder / "spool"

@@ -110,7 +110,17 @@ static void swept_at_the_start(void **state)
 	assert_int_equal(scratch_count(scratch_path(folder, "new")), 1);
 }
 
-/* Also one that was begun and not finished. */
+static void begun_and_not_finished(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(folder, 0700), 0);
+	scratch_write(scratch_path(folder, "new"), "");
+	store(ENOTDIR);
+	assert_int_equal(unlink(scratch_path(folder, "new")), 0);
+	store(0);
+	assert_int_equal(scratch_count(folder), 4);
+}
+
 static void made_again(void **state)
 {
 	(void)state;
@@ -147,8 +157,13 @@ static void unusable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(made_when_first_needed), TEST(only_there_and_whole), TEST(whole_name_in_ref),
-		TEST(swept_at_the_start),     TEST(made_again),		  TEST(unusable),
+		TEST(made_when_first_needed),
+		TEST(only_there_and_whole),
+		TEST(whole_name_in_ref),
+		TEST(swept_at_the_start),
+		TEST(made_again),
+		TEST(begun_and_not_finished),
+		TEST(unusable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
