@@ -37,7 +37,7 @@ struct worker {
 	struct delivery **deliveries;
 	struct io_pool *io;
 	struct worker_policy policy;
-	bool accepts, stopping;
+	bool accepts, stopping, unready;
 	ev_signal term;
 	ev_timer start, stop;
 	ev_prepare flush;
@@ -82,6 +82,23 @@ static void on_start(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop, (void)events;
 	log_warning("not every policy service is connected: accepting connections without");
 	start_accepting(timer->data);
+}
+
+static void on_readiness(void *arg, bool ready, const char *policy)
+{
+	struct worker *w = arg;
+	struct event event;
+
+	if (ready && w->unready)
+		publish(w, EVENT_GATEWAY_READY);
+	w->unready = !ready;
+	if (ready)
+		return;
+	log_warning("policy %s is required and away: not ready", policy);
+	event_init(&event, EVENT_GATEWAY_UNREADY, NULL, NULL);
+	event_add_integer(&event, "worker", w->number);
+	event_add_text(&event, "policy", policy);
+	event_bus_publish(w->host.events, &event);
 }
 
 static void on_policy_event(void *arg, const struct event *event)
@@ -166,7 +183,8 @@ static bool set_up_deliveries(struct worker *w)
 
 static void set_up_policy(struct worker *w)
 {
-	struct policy_callbacks callbacks = {.on_event = on_policy_event, .arg = w};
+	struct policy_callbacks callbacks = {
+		.on_event = on_policy_event, .on_readiness = on_readiness, .arg = w};
 
 	worker_policy_init(&w->policy, w->config, w->number);
 	w->host.policy = policy_new(w->loop, &w->policy.settings, &callbacks);

@@ -20,9 +20,9 @@ class Liar:
     With body mode `fd` the request has the descriptor as "fd"; the answer must close it.
     """
 
-    def __init__(self, path: str, hooks: List[str], answer: Answer, body: Optional[List[str]] = None, **register: Any) -> None:
+    def __init__(self, path: str, hooks: List[str], answer: Answer, body: Optional[List[str]] = None, register: Optional[Dict[str, Any]] = None) -> None:
         self.answer = answer
-        self.register = {"type": "register", "version": 1, "hooks": {hook: {} for hook in hooks}, **register}
+        self.register = {"type": "register", "version": 1, "hooks": {hook: {} for hook in hooks}, **(register or {})}
         if body:
             self.register["body"] = body
         self.errors: List[Dict[str, Any]] = []
