@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/text.h"
+#include "drive_reply.h"
 #include "drive_request.h"
 
 static const char *const words[DRIVE_BREAK_MAX] = {
@@ -131,7 +132,7 @@ static int observe(struct drive_wire *wire, enum drive_break mode)
 	return DRIVE_GO_ON;
 }
 
-static int ask_again(struct drive_wire *wire, const struct json_out *line)
+static int ask_again(struct drive_wire *wire, const struct json_out *line, enum hook hook)
 {
 	struct verdict_message reply;
 	int code = drive_wire_open(wire);
@@ -139,11 +140,14 @@ static int ask_again(struct drive_wire *wire, const struct json_out *line)
 	if (code != DRIVE_GO_ON)
 		return code;
 	drive_wire_send(wire, line->data, line->len);
-	code = drive_wire_reply(wire, &reply);
+	code = drive_reply_wait(wire, &reply);
 	if (code != DRIVE_GO_ON)
 		return code;
 	printf("new connection: the service answers: %s\n", verdict_word(reply.verdict.kind));
+	code = drive_reply_fits(wire, &reply, hook);
 	verdict_fini(&reply.verdict);
+	if (code != DRIVE_GO_ON)
+		return code;
 	if (reply.id != 1)
 		return drive_wire_breach(wire, "unknown_id: a reply with id %llu instead of 1",
 					 (unsigned long long)reply.id);
@@ -169,7 +173,7 @@ int drive_break(struct drive_wire *wire, enum drive_break mode, enum hook hook)
 	code = observe(wire, mode);
 	drive_wire_close(wire);
 	if (code == DRIVE_GO_ON)
-		code = ask_again(wire, &line);
+		code = ask_again(wire, &line, hook);
 	drive_wire_close(wire);
 	json_out_fini(&line);
 	return code;

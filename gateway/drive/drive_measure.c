@@ -5,11 +5,13 @@
 #include <sysexits.h>
 
 #include "base/mem.h"
+#include "drive_reply.h"
 #include "drive_request.h"
 
 struct run {
 	struct drive_wire *wire;
 	struct drive_setting setting;
+	enum hook hook;
 	const char *request;
 	unsigned count, window;
 	double *sent; /* count of them, by id - 1: when; 0: not open */
@@ -22,9 +24,18 @@ static int send_more(struct run *run)
 {
 	struct json_out out = {0};
 	double now = drive_wire_now();
+	unsigned window;
 	bool ok;
 
-	while (run->asked < run->count && run->asked - run->answered < run->window) {
+	if (run->asked == run->answered) {
+		int code = drive_reply_resume(run->wire);
+
+		if (code != DRIVE_GO_ON)
+			return code;
+	}
+	/* The service may have changed it since. */
+	window = run->window < run->wire->reg.window ? run->window : run->wire->reg.window;
+	while (run->asked < run->count && run->asked - run->answered < window) {
 		run->sent[run->asked++] = now;
 		drive_request_write(&out, &run->setting, run->request, run->asked);
 	}
@@ -39,12 +50,15 @@ static int take_one(struct run *run)
 {
 	struct verdict_message reply;
 	uint64_t id;
-	int code = drive_wire_reply(run->wire, &reply);
+	int code = drive_reply_wait(run->wire, &reply);
 
 	if (code != DRIVE_GO_ON)
 		return code;
 	id = reply.id;
+	code = drive_reply_fits(run->wire, &reply, run->hook);
 	verdict_fini(&reply.verdict);
+	if (code != DRIVE_GO_ON)
+		return code;
 	if (id < 1 || id > run->asked || run->sent[id - 1] <= 0)
 		return drive_wire_breach(
 			run->wire, "unknown_id: a reply with id %llu, and no such request is open",
@@ -61,18 +75,18 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_row(const struct run *run, enum hook hook, double seconds)
+static void print_row(const struct run *run, double seconds)
 {
 	size_t n = run->count;
 
 	qsort(run->took, n, sizeof *run->took, by_size);
-	printf("%-10s %6u %8u %10.0f %8.0f %8.0f\n", hook_word(hook), run->window, run->count,
+	printf("%-10s %6u %8u %10.0f %8.0f %8.0f\n", hook_word(run->hook), run->window, run->count,
 	       run->count / seconds, run->took[(n - 1) / 2] * 1e6,
 	       run->took[(n - 1) * 99 / 100] * 1e6);
 	fflush(stdout);
 }
 
-static int measure_window(struct run *run, enum hook hook)
+static int measure_window(struct run *run)
 {
 	double start = drive_wire_now();
 	int code = DRIVE_GO_ON;
@@ -84,32 +98,32 @@ static int measure_window(struct run *run, enum hook hook)
 			code = take_one(run);
 	}
 	if (code == DRIVE_GO_ON)
-		print_row(run, hook, drive_wire_now() - start);
+		print_row(run, drive_wire_now() - start);
 	return code;
 }
 
-static int measure_both(struct run *run, enum hook hook, unsigned window)
+static int measure_both(struct run *run, unsigned window)
 {
 	int code;
 
 	printf("%-10s %6s %8s %10s %8s %8s\n", "hook", "window", "requests", "per second", "p50 us",
 	       "p99 us");
 	run->window = 1;
-	code = measure_window(run, hook);
+	code = measure_window(run);
 	drive_wire_close(run->wire);
 	if (code != DRIVE_GO_ON || window == 1)
 		return code;
 	code = drive_wire_open(run->wire);
 	run->window = window;
 	if (code == DRIVE_GO_ON)
-		code = measure_window(run, hook);
+		code = measure_window(run);
 	drive_wire_close(run->wire);
 	return code;
 }
 
 int drive_measure(struct drive_wire *wire, enum hook hook, unsigned count, unsigned window)
 {
-	struct run run = {.wire = wire, .count = count};
+	struct run run = {.wire = wire, .hook = hook, .count = count};
 	char problem[256], *request;
 	int code;
 
@@ -125,7 +139,7 @@ int drive_measure(struct drive_wire *wire, enum hook hook, unsigned count, unsig
 	/* More than the service has registered would break the protocol ourselves. */
 	if (!window || window > wire->reg.window)
 		window = wire->reg.window;
-	code = measure_both(&run, hook, window);
+	code = measure_both(&run, window);
 	free(run.sent);
 	free(run.took);
 	free(request);

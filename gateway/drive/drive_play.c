@@ -5,6 +5,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "drive_reply.h"
+#include "drive_verdict.h"
+
 /* How many seconds the service may take to close after we did. What it says until then counts. */
 #define CLOSE_MAX 3.0
 
@@ -54,43 +57,13 @@ static int say_bad_line(const struct drive_play *play, const char *problem)
 
 /* --- replies --- */
 
-/* The verdict as the gateway would use it at this hook: its defaults are filled in. */
-static void show_verdict(const struct verdict *v, enum hook hook, char *out, size_t size)
-{
-	struct drive_expect shown = {.has_verdict = true, .verdict = v->kind, .code = v->code};
-	char words[256];
-
-	if (hook != HOOK_MAX)
-		shown.code = verdict_code(v, hook);
-	snprintf(shown.status, sizeof shown.status, "%s",
-		 hook == HOOK_MAX ? v->status : verdict_status(v, hook));
-	drive_expect_show(&shown, words, sizeof words);
-	snprintf(out, size, "%s%s%s%s%s%s%s", words, v->text ? " \"" : "", v->text ? v->text : "",
-		 v->text ? "\"" : "", *v->reason ? " (" : "", v->reason, *v->reason ? ")" : "");
-	for (char *p = out; *p; p++)
-		if (*p == '\n')
-			*p = '/'; /* between the lines of a reply */
-}
-
-static bool meets(const struct verdict *v, enum hook hook, const struct drive_expect *expect)
-{
-	int code = hook == HOOK_MAX ? v->code : verdict_code(v, hook);
-	const char *status = hook == HOOK_MAX ? v->status : verdict_status(v, hook);
-
-	return (!expect->has_verdict || v->kind == expect->verdict) &&
-	       (!expect->code || code == expect->code) &&
-	       (!*expect->status || strcmp(status, expect->status) == 0) &&
-	       (!*expect->reason || strcmp(v->reason, expect->reason) == 0) &&
-	       (!*expect->text || strstr(v->text ? v->text : "", expect->text));
-}
-
 static void judge(struct drive_play *play, const struct drive_open *open, const struct verdict *v)
 {
 	char found[SHOWN_MAX], expected[SHOWN_MAX];
 
-	show_verdict(v, open->hook, found, sizeof found);
+	drive_verdict_show(v, open->hook, found, sizeof found);
 	say(play, open->line, open->hook, found);
-	if (!open->expects || meets(v, open->hook, &open->expect))
+	if (!open->expects || drive_verdict_meets(v, open->hook, &open->expect))
 		return;
 	drive_expect_show(&open->expect, expected, sizeof expected);
 	say_failure(play, open->line, open->hook, expected, found);
@@ -100,7 +73,7 @@ static int take_reply(struct drive_play *play)
 {
 	struct verdict_message reply;
 	size_t i = 0;
-	int code = drive_wire_reply(play->wire, &reply);
+	int code = drive_reply_wait(play->wire, &reply);
 
 	if (code != DRIVE_GO_ON)
 		return code;
@@ -112,8 +85,15 @@ static int take_reply(struct drive_play *play)
 			play->wire, "unknown_id: a reply with id %llu, and no such request is open",
 			(unsigned long long)reply.id);
 	}
-	judge(play, &play->open[i], &reply.verdict);
+	if (play->open[i].hook != HOOK_MAX)
+		code = drive_reply_fits(play->wire, &reply, play->open[i].hook);
+	if (code == DRIVE_GO_ON) {
+		judge(play, &play->open[i], &reply.verdict);
+		drive_setting_keep(&play->setting, &reply.verdict);
+	}
 	verdict_fini(&reply.verdict);
+	if (code != DRIVE_GO_ON)
+		return code;
 	play->open[i] = play->open[--play->open_len];
 	play->replies++;
 	return DRIVE_GO_ON;
@@ -131,9 +111,16 @@ static int take_replies(struct drive_play *play, size_t most)
 
 /* --- the steps --- */
 
-static size_t window_of(const struct drive_play *play)
+/* Waits until one more request may be open. */
+static int make_room(struct drive_play *play)
 {
-	return play->pipeline ? play->wire->reg.window : 1;
+	size_t window = play->pipeline ? play->wire->reg.window : 1;
+	int code = take_replies(play, window ? window - 1 : 0);
+
+	/* What came meanwhile may have lowered it. */
+	while (code == DRIVE_GO_ON && play->open_len && play->open_len >= play->wire->reg.window)
+		code = take_reply(play);
+	return code == DRIVE_GO_ON && !play->open_len ? drive_reply_resume(play->wire) : code;
 }
 
 static int send_line(struct drive_play *play, const char *data, size_t len)
@@ -168,7 +155,7 @@ static int ask(struct drive_play *play, const struct drive_step *step)
 {
 	struct json_out out = {0};
 	uint64_t id = 0;
-	int code = take_replies(play, window_of(play) - 1);
+	int code = make_room(play);
 
 	if (code != DRIVE_GO_ON)
 		return code;
@@ -208,7 +195,7 @@ static int play_request(struct drive_play *play, const struct drive_step *step)
 static int play_raw(struct drive_play *play, const struct drive_step *step)
 {
 	struct json_out out = {0};
-	int code = take_replies(play, window_of(play) - 1);
+	int code = make_room(play);
 
 	for (size_t i = 0; code == DRIVE_GO_ON && i < play->open_len; i++)
 		if (play->open[i].id == step->id)
@@ -347,6 +334,7 @@ int drive_play_script(struct drive_play *play, FILE *script)
 	code = do_script(play, script, false);
 	if (code == DRIVE_GO_ON)
 		code = finish(play);
+	drive_setting_fini(&play->setting);
 	return code == DRIVE_GO_ON ? result_of(play) : code;
 }
 
@@ -365,5 +353,6 @@ int drive_play_session(struct drive_play *play)
 	}
 	if (code == DRIVE_GO_ON)
 		code = finish(play);
+	drive_setting_fini(&play->setting);
 	return code == DRIVE_GO_ON ? result_of(play) : code;
 }

@@ -37,9 +37,43 @@ void drive_setting_init(struct drive_setting *setting, double timeout)
 	ident_make(setting->transaction);
 }
 
+static void forget(char **kept)
+{
+	free(*kept);
+	*kept = NULL;
+}
+
+void drive_setting_fini(struct drive_setting *setting)
+{
+	forget(&setting->keep_session);
+	forget(&setting->keep_transaction);
+}
+
+static void keep(char **kept, char **said)
+{
+	if (!*said)
+		return;
+	forget(kept);
+	if (**said) {
+		*kept = *said;
+		*said = NULL;
+	}
+}
+
+void drive_setting_keep(struct drive_setting *setting, struct verdict *verdict)
+{
+	keep(&setting->keep_session, &verdict->keep_session);
+	keep(&setting->keep_transaction, &verdict->keep_transaction);
+}
+
+static bool is_in_transaction(enum hook hook)
+{
+	return hook >= HOOK_MAIL && hook <= HOOK_MESSAGE;
+}
+
 /* --- the defaults --- */
 
-/* The first mode of the service that fits, as the gateway chooses it. */
+/* The first mode of the service that fits, as the gateway chooses it; HOOK_BODY_MAX: none does. */
 static enum hook_body_mode choose_body(const struct drive_setting *setting, size_t len)
 {
 	const struct handshake_register *reg = setting->reg;
@@ -47,7 +81,7 @@ static enum hook_body_mode choose_body(const struct drive_setting *setting, size
 	for (size_t i = 0; reg && i < reg->body_len; i++)
 		if (reg->body[i] != HOOK_BODY_INLINE || len <= PROTOCOL_INLINE_MAX)
 			return reg->body[i];
-	return HOOK_BODY_NONE;
+	return reg ? HOOK_BODY_MAX : HOOK_BODY_NONE;
 }
 
 static void set_content(struct hook_message *message, const char *data, size_t len)
@@ -99,15 +133,23 @@ static json_t *make_default(const struct drive_setting *setting, enum hook hook,
 				     .key = "-",
 				     .attempt = 1,
 				     .deadline_ms = setting->deadline_ms,
-				     .body = choose_body(setting, len)};
+				     .body = choose_body(setting, len),
+				     .keep_session = setting->keep_session};
 	char name[IDENT_SIZE + sizeof ".eml"], unique[IDENT_SIZE];
 	struct json_out out = {0};
 	json_t *made;
 
 	set_facts(&request);
 	set_content(&message, data, len);
-	if (hook >= HOOK_MAIL && hook <= HOOK_MESSAGE)
+	if (is_in_transaction(hook)) {
 		request.transaction = setting->transaction;
+		asking.keep_transaction = setting->keep_transaction;
+	}
+	if (hook == HOOK_MESSAGE && asking.body == HOOK_BODY_MAX) {
+		snprintf(problem, size, "no body mode of the service fits a message of %zu octets",
+			 len);
+		return NULL;
+	}
 	if (hook == HOOK_MESSAGE && asking.body == HOOK_BODY_PATH) {
 		ident_make(unique);
 		snprintf(name, sizeof name, "%s.eml", unique);
@@ -198,8 +240,8 @@ static void complete_mailboxes(json_t *context)
 /* Lays what the step says over the request. The step itself stays as it is. */
 static void apply(json_t *request, const json_t *step, enum hook hook)
 {
-	static const char *const fields[] = {"session", "transaction", "deadline_ms", "args",
-					     "context"};
+	static const char *const fields[] = {"session", "transaction", "deadline_ms",
+					     "args",	"context",     "keep"};
 	json_t *patch = json_object();
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -221,10 +263,14 @@ char *drive_request_make(struct drive_setting *setting, enum hook hook, const js
 	json_t *request;
 	char *text, *end;
 
-	if (hook == HOOK_CONNECT)
+	if (hook == HOOK_CONNECT) {
 		ident_make(setting->session);
-	if (hook == HOOK_MAIL)
+		drive_setting_fini(setting);
+	}
+	if (hook == HOOK_MAIL) {
 		ident_make(setting->transaction);
+		forget(&setting->keep_transaction);
+	}
 	request = make_default(setting, hook, data,
 			       content ? json_string_length(content) : strlen(data), problem, size);
 	if (!request)

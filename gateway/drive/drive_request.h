@@ -18,6 +18,7 @@
 #include "protocol/handshake.h"
 #include "protocol/hook.h"
 #include "protocol/json_out.h"
+#include "protocol/verdict.h"
 
 /* Where a script stands. */
 struct drive_setting {
@@ -26,11 +27,15 @@ struct drive_setting {
 	long deadline_ms;
 	const struct handshake_register *reg; /* NULL before the service has registered: no body */
 	const struct drive_spool *spool;
+	char *keep_session, *keep_transaction; /* owned: what the service has kept; NULL: nothing */
 };
 
 struct json_t;
 
 void drive_setting_init(struct drive_setting *setting, double timeout);
+void drive_setting_fini(struct drive_setting *setting);
+/* Takes what the verdict keeps out of it, for the requests that are made after this. */
+void drive_setting_keep(struct drive_setting *setting, struct verdict *verdict);
 /* The end of a request line without its LF, to be freed; NULL: `problem` says why. `step` has been
  * checked; NULL is one that says nothing. connect begins a new session, mail a new transaction. */
 char *drive_request_make(struct drive_setting *setting, enum hook hook, const struct json_t *step,

@@ -105,11 +105,12 @@ static bool check_type(const json_t *object, const char *field, json_type type, 
 
 static bool read_expect(json_t *line, struct drive_step *step, const struct problem *problem)
 {
-	static const char *const keys[] = {"verdict", "code", "status", "text", "reason", NULL};
-	json_t *object = json_object_get(line, "expect"), *verdict;
+	static const char *const keys[] = {"verdict", "code",  "status", "text", "reason",
+					   "until",   "label", "edits",	 NULL};
+	json_t *object = json_object_get(line, "expect"), *verdict, *until;
 	struct drive_expect *expect = &step->expect;
 	char shown[STRICT_JSON_SHOWN_MAX];
-	json_int_t code = 0;
+	json_int_t code = 0, edits = 0;
 
 	if (!object)
 		return true;
@@ -124,27 +125,24 @@ static bool read_expect(json_t *line, struct drive_step *step, const struct prob
 	if (verdict && !(json_is_string(verdict) &&
 			 verdict_from_word(json_string_value(verdict), &expect->verdict)))
 		return fail(problem,
-			    "unknown verdict %s: use accept, tempfail, reject or disconnect",
+			    "unknown verdict %s: use accept, bypass, quarantine, discard, "
+			    "tempfail, reject or disconnect",
 			    strict_json_show(verdict, shown));
-	if (!read_integer(object, "code", 200, 599, &code, problem))
+	until = json_object_get(object, "until");
+	expect->has_until = until != NULL;
+	if (until && !(json_is_string(until) &&
+		       verdict_until_from_word(json_string_value(until), &expect->until)))
+		return fail_type(problem, "until", "command, transaction or session", until);
+	expect->has_edits = json_object_get(object, "edits") != NULL;
+	if (!read_integer(object, "code", 200, 599, &code, problem) ||
+	    !read_integer(object, "edits", 0, VERDICT_EDITS_MAX, &edits, problem))
 		return false;
 	expect->code = (int)code;
+	expect->edits = (size_t)edits;
 	return read_text(object, "status", expect->status, sizeof expect->status, problem) &&
 	       read_text(object, "reason", expect->reason, sizeof expect->reason, problem) &&
-	       read_text(object, "text", expect->text, sizeof expect->text, problem);
-}
-
-void drive_expect_show(const struct drive_expect *expect, char *out, size_t size)
-{
-	char code[16] = "";
-
-	if (expect->code)
-		snprintf(code, sizeof code, " %d", expect->code);
-	snprintf(out, size, "%s%s%s%s%s%s%s%s%s%s",
-		 expect->has_verdict ? verdict_word(expect->verdict) : "any verdict", code,
-		 *expect->status ? " " : "", expect->status, *expect->text ? " \"" : "",
-		 expect->text, *expect->text ? "\"" : "", *expect->reason ? " (" : "",
-		 expect->reason, *expect->reason ? ")" : "");
+	       read_text(object, "text", expect->text, sizeof expect->text, problem) &&
+	       read_text(object, "label", expect->label, sizeof expect->label, problem);
 }
 
 /* --- the kinds of steps --- */
@@ -154,7 +152,7 @@ static bool read_request(json_t *line, struct drive_setting *setting, struct dri
 {
 	static const char *const keys[] = {"hook",	  "args",    "context", "session",
 					   "transaction", "message", "expect",	"deadline_ms",
-					   "repeat",	  NULL};
+					   "repeat",	  "keep",    NULL};
 	const json_t *hook = json_object_get(line, "hook");
 	char shown[STRICT_JSON_SHOWN_MAX];
 	json_int_t repeat = 1, ignored;
@@ -166,6 +164,7 @@ static bool read_request(json_t *line, struct drive_setting *setting, struct dri
 		return fail(problem, "unknown hook %s", strict_json_show(hook, shown));
 	if (!check_type(line, "args", JSON_OBJECT, "an object", problem) ||
 	    !check_type(line, "context", JSON_OBJECT, "an object", problem) ||
+	    !check_type(line, "keep", JSON_OBJECT, "an object", problem) ||
 	    !check_type(line, "session", JSON_STRING, "a string", problem) ||
 	    !check_type(line, "transaction", JSON_STRING, "a string", problem) ||
 	    !check_type(line, "message", JSON_STRING, "a string", problem) ||

@@ -24,7 +24,11 @@ struct drive_expect {
 	int code;			 /* 0: any */
 	char status[VERDICT_STATUS_MAX]; /* "": any */
 	char reason[VERDICT_REASON_MAX + 1];
-	char text[128]; /* it must be somewhere in the text of the reply */
+	char text[128];			   /* it must be somewhere in the text of the reply */
+	char label[VERDICT_LABEL_MAX + 1]; /* it must be among those of the reply */
+	bool has_until, has_edits;
+	enum verdict_until until;
+	size_t edits; /* how many */
 };
 
 enum drive_step_kind {
@@ -51,7 +55,5 @@ struct drive_step {
 bool drive_script_read(const char *line, size_t len, struct drive_setting *setting,
 		       struct drive_step *step, char *problem, size_t size);
 void drive_step_fini(struct drive_step *step);
-/* Writes `expect` as a reader wants it: reject 550 5.7.1 "text" (reason). */
-void drive_expect_show(const struct drive_expect *expect, char *out, size_t size);
 
 #endif

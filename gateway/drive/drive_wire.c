@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/ident.h"
-#include "protocol/hook_json.h"
 
 #define MESSAGE_MAX  26214400 /* octets, as announced in hello */
 #define REGISTER_MAX 5.0      /* seconds for register, as PROTOCOL.md has it */
@@ -204,6 +203,26 @@ static int read_register(struct drive_wire *wire)
 	return drive_wire_breach(wire, "register: %s: %s", error.code, error.message);
 }
 
+/* A descriptor is of no use for a request that is a line of text here. */
+static int drop_fd(struct drive_wire *wire)
+{
+	struct handshake_register *reg = &wire->reg;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < reg->body_len; i++)
+		if (reg->body[i] != HOOK_BODY_FD)
+			reg->body[kept++] = reg->body[i];
+	reg->body_len = kept;
+	if (kept)
+		return DRIVE_GO_ON;
+	reg->body[reg->body_len++] = HOOK_BODY_NONE;
+	if (!(reg->hooks & 1u << HOOK_MESSAGE))
+		return DRIVE_GO_ON;
+	return drive_wire_complain(wire, EX_UNAVAILABLE,
+				   "the service takes messages as descriptors only, which are not "
+				   "sent here: let it register another body mode after \"fd\"");
+}
+
 static bool takes_path(const struct handshake_register *reg)
 {
 	for (size_t i = 0; i < reg->body_len; i++)
@@ -224,6 +243,8 @@ int drive_wire_open(struct drive_wire *wire)
 					   wire->path, strerror(errno));
 	send_hello(wire);
 	code = read_register(wire);
+	if (code == DRIVE_GO_ON)
+		code = drop_fd(wire);
 	if (code != DRIVE_GO_ON)
 		return code;
 	if (takes_path(&wire->reg)) {
@@ -238,63 +259,12 @@ int drive_wire_open(struct drive_wire *wire)
 				       .policy = "drive",
 				       .hooks = wire->reg.hooks,
 				       .deadline_ms = (long)(wire->timeout * 1000),
+				       .extend_ms = (long)(DRIVE_EXTEND_MAX * 1000),
+				       .grants = DRIVE_GRANTS,
 				       .spool = spool,
 			       });
 	send_out(wire, &out);
 	return DRIVE_GO_ON;
-}
-
-/* --- replies --- */
-
-int drive_wire_missing(const struct drive_wire *wire, enum drive_input input)
-{
-	switch (input) {
-	case DRIVE_CLOSED:
-		return drive_wire_breach(wire,
-					 "it closed the connection and owes a reply to a request");
-	case DRIVE_SILENT:
-		return drive_wire_breach(wire, "no reply to a request within %g s", wire->timeout);
-	case DRIVE_TOO_LONG:
-		return drive_wire_breach(wire, "line_too_long: more than %d octets",
-					 JSONL_LINE_MAX);
-	case DRIVE_LINE:
-		break;
-	}
-	return DRIVE_GO_ON;
-}
-
-static void send_pong(struct drive_wire *wire)
-{
-	struct json_out out = {0};
-
-	hook_json_pong(&out);
-	send_out(wire, &out);
-}
-
-int drive_wire_reply(struct drive_wire *wire, struct verdict_message *reply)
-{
-	struct verdict_json_error error;
-	enum verdict_json result;
-	enum drive_input input;
-	char *line;
-	size_t len;
-
-	do {
-		input = drive_wire_read(wire, wire->timeout, &line, &len);
-		if (input != DRIVE_LINE)
-			return drive_wire_missing(wire, input);
-		result = verdict_json_decode(line, len, reply, &error);
-		if (result == VERDICT_JSON_PING)
-			send_pong(wire);
-	} while (result == VERDICT_JSON_UNKNOWN || result == VERDICT_JSON_PING ||
-		 result == VERDICT_JSON_PONG || result == VERDICT_JSON_DRAIN ||
-		 result == VERDICT_JSON_PROGRESS || result == VERDICT_JSON_WINDOW);
-	if (result == VERDICT_JSON_REPLY)
-		return DRIVE_GO_ON;
-	if (result == VERDICT_JSON_INVALID)
-		return drive_wire_breach(wire, "%s: reply to request %llu: %s", error.code,
-					 (unsigned long long)reply->id, error.message);
-	return drive_wire_breach(wire, "%s: %s", error.code, error.message);
 }
 
 enum hook drive_wire_hook(const struct drive_wire *wire, enum hook wanted)

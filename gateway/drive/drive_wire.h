@@ -17,9 +17,11 @@
 #include "protocol/handshake.h"
 #include "protocol/json_out.h"
 #include "protocol/jsonl.h"
-#include "protocol/verdict_json.h"
 
 #define DRIVE_GO_ON (-1)
+
+#define DRIVE_EXTEND_MAX 60.0 /* seconds that progress adds to the timeout at most */
+#define DRIVE_GRANTS	 (1u << HANDSHAKE_GRANT_BYPASS) /* of an operator who trusts the service */
 
 enum drive_input {
 	DRIVE_LINE,
@@ -35,8 +37,8 @@ struct drive_wire {
 	struct drive_spool spool;
 	int fd; /* -1: not connected */
 	struct jsonl in;
-	struct json_out early; /* octets that came while we sent */
-	struct handshake_register reg;
+	struct json_out early;	       /* octets that came while we sent */
+	struct handshake_register reg; /* its window is that of the last `window` */
 };
 
 /* The strings are borrowed. */
@@ -53,11 +55,6 @@ bool drive_wire_send(struct drive_wire *wire, const char *data, size_t len);
 void drive_wire_shutdown(struct drive_wire *wire);
 /* The next line, valid until the next call, or why there is none. */
 enum drive_input drive_wire_read(struct drive_wire *wire, double timeout, char **line, size_t *len);
-/* Waits for the next reply. Its verdict is the caller's to free with verdict_fini(). Lines of an
- * unknown type are passed over, as the gateway does. */
-int drive_wire_reply(struct drive_wire *wire, struct verdict_message *reply);
-/* Why there was no reply to what is still open: EX_PROTOCOL. */
-int drive_wire_missing(const struct drive_wire *wire, enum drive_input input);
 /* The hook itself when the service has registered it; for HOOK_MAX the first that is asked and has
  * been registered. HOOK_MAX when there is none. */
 enum hook drive_wire_hook(const struct drive_wire *wire, enum hook wanted);

@@ -161,6 +161,71 @@ static void test_sessions_and_transactions(void **state)
 	json_decref(fourth);
 }
 
+static void take(struct drive_setting *setting, const char *session, const char *transaction)
+{
+	struct verdict verdict = {.keep_session = session ? strdup(session) : NULL,
+				  .keep_transaction = transaction ? strdup(transaction) : NULL};
+
+	drive_setting_keep(setting, &verdict);
+	verdict_fini(&verdict);
+}
+
+/* As the gateway does it: for the session, for the transaction, until something else is said. */
+static void test_what_is_kept_comes_back(void **state)
+{
+	static const struct {
+		const char *session, *transaction; /* said before it */
+		enum hook hook;
+		const char *keep; /* in the request */
+	} rows[] = {
+		{NULL, NULL, HOOK_CONNECT, NULL},
+		{"{\"n\":1}", NULL, HOOK_EHLO, "{\"session\":{\"n\":1}}"},
+		{NULL, NULL, HOOK_MAIL, "{\"session\":{\"n\":1}}"},
+		{NULL, "{}", HOOK_RCPT, "{\"session\":{\"n\":1},\"transaction\":{}}"},
+		{"", NULL, HOOK_DATA, "{\"transaction\":{}}"},
+		{"{\"n\":2}", NULL, HOOK_DISCONNECT, "{\"session\":{\"n\":2}}"},
+		{NULL, NULL, HOOK_MESSAGE, "{\"session\":{\"n\":2},\"transaction\":{}}"},
+		{NULL, NULL, HOOK_MAIL, "{\"session\":{\"n\":2}}"},
+		{NULL, NULL, HOOK_CONNECT, NULL},
+	};
+	struct drive_setting setting;
+
+	(void)state;
+	drive_setting_init(&setting, 5);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		json_t *request;
+
+		take(&setting, rows[i].session, rows[i].transaction);
+		request = make(&setting, rows[i].hook, "{}");
+		if (rows[i].keep)
+			check(request, "keep", rows[i].keep);
+		else
+			assert_null(json_object_get(request, "keep"));
+		json_decref(request);
+	}
+	take(&setting, "{}", "{}");
+	drive_setting_fini(&setting);
+}
+
+/* Asked without the content it would say that nothing is wrong with it. */
+static void test_a_message_that_fits_no_mode(void **state)
+{
+	struct handshake_register reg = {.body = {HOOK_BODY_INLINE}, .body_len = 1};
+	struct drive_setting setting;
+	char *large = calloc(1, 70001), problem[256];
+	json_t *step = json_object();
+
+	(void)state;
+	drive_setting_init(&setting, 5);
+	setting.reg = &reg;
+	memset(large, 'x', 70000);
+	json_object_set_new(step, "message", json_string(large));
+	assert_null(drive_request_make(&setting, HOOK_MESSAGE, step, problem, sizeof problem));
+	assert_string_equal(problem, "no body mode of the service fits a message of 70000 octets");
+	json_decref(step);
+	free(large);
+}
+
 #define CONTENT "{\"message\":\"A: b\\r\\n\\r\\nc\\r\\n\"}"
 
 static void test_bodies(void **state)
@@ -227,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_what_the_script_says),
 		cmocka_unit_test(test_sessions_and_transactions),
+		cmocka_unit_test(test_what_is_kept_comes_back),
+		cmocka_unit_test(test_a_message_that_fits_no_mode),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_path),
 	};

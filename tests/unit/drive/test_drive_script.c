@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "drive/drive_script.h"
+#include "drive/drive_verdict.h"
 
 static bool read_line(const char *line, struct drive_step *step, char *problem, size_t size)
 {
@@ -38,6 +39,16 @@ static const struct {
 	 {.kind = DRIVE_STEP_REQUEST, .hook = HOOK_RCPT, .repeat = 1000000},
 	 "\"x@y.example\"",
 	 "reject 550 5.7.1 \"No\" (a.b)"},
+	{"{\"hook\":\"message\",\"keep\":{\"session\":{\"seen\":3}},\"expect\":{\"verdict\":"
+	 "\"quarantine\","
+	 "\"until\":\"transaction\",\"label\":\"bulk\",\"edits\":0}}",
+	 {.kind = DRIVE_STEP_REQUEST, .hook = HOOK_MESSAGE},
+	 "\"keep\":{\"session\":{\"seen\":3}}",
+	 "quarantine until transaction label bulk edits 0"},
+	{"{\"hook\":\"mail\",\"expect\":{\"until\":\"command\"}}",
+	 {.kind = DRIVE_STEP_REQUEST, .hook = HOOK_MAIL},
+	 "\"transaction\":",
+	 "any verdict until command"},
 	{"{\"hook\":\"mail\",\"expect\":{\"code\":250}}",
 	 {.kind = DRIVE_STEP_REQUEST, .hook = HOOK_MAIL},
 	 "\"transaction\":",
@@ -114,7 +125,15 @@ static const struct {
 	{"{\"hook\":\"mail\",\"expect\":{\"verdict\":\"ok\"}}", "unknown verdict \"ok\""},
 	{"{\"hook\":\"mail\",\"expect\":{\"verdict\":null}}", "unknown verdict null"},
 	{"{\"hook\":\"mail\",\"expect\":{\"verdikt\":\"accept\"}}",
-	 "expect has no key \"verdikt\": use verdict, code, status, text, reason"},
+	 "expect has no key \"verdikt\": use verdict, code, status, text, reason, until, label, "
+	 "edits"},
+	{"{\"hook\":\"mail\",\"expect\":{\"until\":\"ever\"}}",
+	 "\"until\" must be command, transaction or session, not \"ever\""},
+	{"{\"hook\":\"mail\",\"expect\":{\"until\":null}}", "\"until\" must be"},
+	{"{\"hook\":\"mail\",\"expect\":{\"label\":[\"a\"]}}", "\"label\" must be a string"},
+	{"{\"hook\":\"mail\",\"expect\":{\"edits\":101}}",
+	 "\"edits\" must be an integer from 0 to 100, not 101"},
+	{"{\"hook\":\"mail\",\"keep\":7}", "\"keep\" must be an object, not 7"},
 	{"{\"hook\":\"mail\",\"expect\":{\"code\":\"550\"}}",
 	 "\"code\" must be an integer from 200 to 599, not \"550\""},
 	{"{\"hook\":\"mail\",\"expect\":{\"code\":600}}", "\"code\" must be"},
