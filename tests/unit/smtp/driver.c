@@ -212,7 +212,7 @@ static void store(struct driver *d)
 	size_t len;
 
 	smtp_body(d->smtp, &data, &len);
-	if (!len)
+	if (!len || smtp_is_discarded(d->smtp))
 		abort();
 	buf_append(&d->message, data, len);
 	if (d->script->body_room && d->message.len > d->script->body_room)

@@ -84,6 +84,10 @@ static void test_own_text(void **state)
 	"ask connect\nGREETING 220 \"mx.test ESMTP\"\nask ehlo HELO=c\n"                           \
 	"HELO 250 \"mx.test\" line=HELO c helo=c\nask mail client=c address= local= domain=\n"
 #define MAIL_TRACE START "MAIL 250 2.1.0 \"Sender OK\" line=MAIL FROM:<> mailbox= begun\n"
+#define LMTP_TRACE                                                                                 \
+	"ask connect\nGREETING 220 \"mx.test ESMTP\"\nask ehlo LHLO=c\n"                           \
+	"LHLO 250 \"mx.test\" line=LHLO c helo=c\nask mail client=c address= local= domain=\n"     \
+	"MAIL 250 2.1.0 \"Sender OK\" line=MAIL FROM:<> mailbox= begun\n"
 #define BOB_ASKED                                                                                  \
 	"ask rcpt client=c address=bob@example.com local=bob domain=example.com index=1 "          \
 	"accepted=0 from=\n"
@@ -215,9 +219,22 @@ static void test_own_rules(void **state)
 /* No reply to a message that was refused says that it was discarded. */
 static void test_refused(void **state)
 {
-	struct driver_script script = make(OPEN BOB "BDAT 11 LAST\r\n0123456789a", HOOK_DATA, 0);
+	struct driver_script script = make(OPEN BOB TEXT, HOOK_MESSAGE, 0);
 
 	(void)state;
+	script.delivery_code = 451;
+	script.delivery_status = "4.3.0";
+	script.delivery_text = "Later";
+	expect(&script,
+	       (struct expected){
+		       .trace = MAIL_TRACE BOB_ASKED BOB_TRACE
+		       "\n"
+		       "ask data client=c from= to=bob@example.com\n"
+		       "DATA 354 \"End data with <CR><LF>.<CR><LF>\" line=DATA recipients=1\n"
+		       "ask message client=c from= to=bob@example.com size=3\nthrow away\n"
+		       "MESSAGE 451 4.3.0 \"Later\" ended\n",
+	       });
+	script = make(OPEN BOB "BDAT 11 LAST\r\n0123456789a", HOOK_DATA, 0);
 	script.settings.message_size = 10;
 	expect(&script, (struct expected){
 				.trace = MAIL_TRACE BOB_ASKED BOB_TRACE
@@ -260,27 +277,48 @@ static void test_lmtp(void **state)
 	script.input_len = strlen(script.input);
 	expect(&script,
 	       (struct expected){
-		       .trace = "ask connect\nGREETING 220 \"mx.test ESMTP\"\nask ehlo LHLO=c\n"
-				"LHLO 250 \"mx.test\" line=LHLO c helo=c\n"
-				"ask mail client=c address= local= domain=\n"
-				"MAIL 250 2.1.0 \"Sender OK\" line=MAIL FROM:<> mailbox= "
-				"begun\n" BOB_ASKED BOB_TRACE "\n"
-				"ask rcpt client=c address=carol@example.com local=carol "
-				"domain=example.com index=2 accepted=1 from=\n" CAROL_TRACE
-				" discarded\n"
-				"ask data client=c from= to=bob@example.com\n" DATA_TRACE "\n"
-				"ask message client=c from= to=bob@example.com size=3\ndeliver\n"
-				"MESSAGE 250 2.0.0 \"OK id=T\" mailbox=bob@example.com\n"
-				"MESSAGE 250 2.0.0 \"OK id=T\" mailbox=carol@example.com "
-				"discarded ended\n",
+		       .trace = LMTP_TRACE BOB_ASKED BOB_TRACE
+		       "\n"
+		       "ask rcpt client=c address=carol@example.com local=carol "
+		       "domain=example.com index=2 accepted=1 from=\n" CAROL_TRACE " discarded\n"
+		       "ask data client=c from= to=bob@example.com\n" DATA_TRACE "\n"
+		       "ask message client=c from= to=bob@example.com size=3\ndeliver\n"
+		       "MESSAGE 250 2.0.0 \"OK id=T\" mailbox=bob@example.com\n"
+		       "MESSAGE 250 2.0.0 \"OK id=T\" mailbox=carol@example.com "
+		       "discarded ended\n",
 	       });
-	/* A refusal is theirs too. */
-	script.rules[1] = (struct driver_rule){HOOK_MESSAGE, 0, {.kind = VERDICT_REJECT}};
+	/* A refusal is theirs too, and then nothing was discarded. */
+	script.input = "LHLO c\r\nMAIL FROM:<>\r\n" BOB "BDAT 1 LAST\r\nx";
+	script.input_len = strlen(script.input);
+	script.rules[0].nth = 1;
+	script.delivery_code = 451;
+	script.delivery_status = "4.3.0";
+	script.delivery_text = "Later";
 	expect(&script, (struct expected){
-				.output = "220 mx.test ESMTP\r\n" EHLO_CLEAR
-					  "250 2.1.0 Sender OK\r\n" BOB_OK CAROL_OK GO_AHEAD
-					  "554 5.7.1 Refused by policy\r\n"
-					  "554 5.7.1 Refused by policy\r\n",
+				.trace = LMTP_TRACE BOB_ASKED BOB_TRACE
+				" discarded\nthrow away\n"
+				"MESSAGE 451 4.3.0 \"Later\" line=BDAT 1 LAST "
+				"mailbox=bob@example.com ended\n",
+			});
+}
+
+/* The first chunk is where DATA is, and each reply says what becomes of the message. */
+static void test_chunks(void **state)
+{
+	struct driver_script script = make(OPEN BOB "BDAT 1\r\nxBDAT 1\r\ny"
+						    "BDAT 1 LAST\r\nz",
+					   HOOK_DATA, 0);
+
+	(void)state;
+	expect(&script, (struct expected){
+				.trace = MAIL_TRACE BOB_ASKED BOB_TRACE
+				"\n"
+				"ask data client=c from= to=bob@example.com\n"
+				"DATA 250 2.0.0 \"1 octets received\" line=BDAT 1 recipients=1 "
+				"discarded\n"
+				"BDAT 250 2.0.0 \"1 octets received\" line=BDAT 1 discarded\n"
+				"throw away\n"
+				"MESSAGE 250 2.0.0 \"OK id=T\" line=BDAT 1 LAST discarded ended\n",
 			});
 }
 
@@ -297,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_lmtp),
+		cmocka_unit_test(test_chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
