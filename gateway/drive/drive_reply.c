@@ -90,6 +90,27 @@ int drive_reply_wait(struct drive_wire *wire, struct verdict_message *reply)
 	return code;
 }
 
+int drive_reply_none(struct drive_wire *wire, double timeout)
+{
+	struct limit limit = {.end = drive_wire_now() + timeout};
+	struct verdict_message message;
+	enum verdict_json result;
+	int code = DRIVE_GO_ON;
+	char *line;
+	size_t len;
+
+	limit.most = limit.end;
+	while (code == DRIVE_GO_ON &&
+	       drive_wire_read(wire, limit.end - drive_wire_now(), &line, &len) == DRIVE_LINE) {
+		code = take_line(wire, line, len, &limit, &result, &message);
+		if (code != DRIVE_GO_ON || result != VERDICT_JSON_REPLY)
+			continue;
+		verdict_fini(&message.verdict);
+		code = drive_wire_breach(wire, "it has sent more than one reply for each request");
+	}
+	return code;
+}
+
 int drive_reply_resume(struct drive_wire *wire)
 {
 	struct limit limit = {.end = drive_wire_now() + wire->timeout};

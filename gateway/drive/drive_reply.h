@@ -10,6 +10,8 @@
 /* Waits for the next reply, longer where the service sends progress. Its verdict is the caller's to
  * free with verdict_fini(). Lines of an unknown type are passed over, as the gateway does. */
 int drive_reply_wait(struct drive_wire *wire, struct verdict_message *reply);
+/* Listens until the service closes, for a while: no reply may come. */
+int drive_reply_none(struct drive_wire *wire, double timeout);
 /* Waits while the window is 0. No request may be open. */
 int drive_reply_resume(struct drive_wire *wire);
 /* Whether the hook allows the verdict of the reply. */
