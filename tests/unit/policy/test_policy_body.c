@@ -1,7 +1,9 @@
 /* How the content of a message goes along, and what happens when it cannot. */
 #include "world.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "protocol/handshake.h"
@@ -137,6 +139,70 @@ static void test_path_cannot_be_made(void **state)
 	asked_fini(&asked);
 }
 
+/* --- a descriptor beside the line --- */
+
+static void put_file(struct world *world, char *path, size_t size)
+{
+	int fd;
+
+	snprintf(path, size, "%s/content", world->directory);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, "Hello", 5), 5);
+	close(fd);
+}
+
+static void test_descriptor_comes_with_the_request(void **state)
+{
+	struct world *world = *state;
+	struct fake_service *fake = &world->fakes[0];
+	struct asked asked;
+	char path[128], data[16];
+
+	start(world, REGISTER("\"fd\""));
+	put_file(world, path, sizeof path);
+	for (size_t i = 0; i < 2; i++) {
+		message_init(&asked, world, 5);
+		asked.body = path;
+		expect_sent(&asked);
+		assert_int_equal(asked.paths_made, 0);
+	}
+	unlink(path);
+	assert_int_equal(fake_count(fake, "\"body\":{\"mode\":\"fd\"}"), 2);
+	assert_int_equal(fake->fds_len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(read(fake->fds[i], data, sizeof data), 5);
+		assert_memory_equal(data, "Hello", 5);
+	}
+}
+
+/* Questions of other hooks come without. */
+static void test_descriptor_for_a_message_only(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	start(world, REGISTER("\"fd\""));
+	asked_init(&asked, world);
+	asked.request.hook = HOOK_DATA;
+	expect_sent(&asked);
+	assert_int_equal(world->fakes[0].fds_len, 0);
+}
+
+static void test_descriptor_cannot_be_made(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	world_on_failure(world, 0, VERDICT_ACCEPT);
+	start(world, REGISTER("\"fd\",\"path\""));
+	message_init(&asked, world, 100);
+	assert_false(asked_start(&asked));
+	asked_expect(&asked, VERDICT_TEMPFAIL, 452, "4.3.1", "one");
+	assert_true(world_has_event(world, "hook=message class=storage action=tempfail"));
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 0);
+	asked_fini(&asked);
+}
+
 /* More recipients than a line can hold: not sent, not accepted, and the line lives on. */
 static void test_request_too_long(void **state)
 {
@@ -202,6 +268,9 @@ int main(void)
 		TEST(test_not_in_memory_for_inline),
 		TEST(test_path_is_made_once),
 		TEST(test_path_cannot_be_made),
+		TEST(test_descriptor_comes_with_the_request),
+		TEST(test_descriptor_for_a_message_only),
+		TEST(test_descriptor_cannot_be_made),
 		TEST(test_request_too_long),
 		TEST(test_service_that_does_not_read),
 	};

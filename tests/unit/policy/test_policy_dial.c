@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "protocol/jsonl.h"
@@ -54,6 +55,66 @@ static void test_spool_for_path_only(void **state)
 		"\"hooks\":{\"message\":{}},\"body\":[\"inline\",\"path\"]}\n";
 	world_start(world);
 	assert_non_null(strstr(world->fakes[0].lines[1], "\"spool\":\"/spool\""));
+}
+
+/* This process listens, so the right account is its own. */
+static void test_the_right_account(void **state)
+{
+	struct world *world = *state;
+
+	only_one(world);
+	world->services[0].uid_set = true;
+	world->services[0].uid = getuid();
+	world_start(world);
+	expect_verdict(world, VERDICT_ACCEPT);
+}
+
+static void test_another_account_is_told_nothing(void **state)
+{
+	struct world *world = *state;
+	char message[128];
+
+	only_one(world);
+	world->services[0].uid_set = true;
+	world->services[0].uid = getuid() + 1;
+	fake_listen(&world->fakes[0]);
+	world_start_alone(world);
+	world_wait(world, world->fakes[0].peers_len == 2); /* and tried again */
+	snprintf(message, sizeof message,
+		 "state=refused message=its socket belongs to uid %u, not %u\n", (unsigned)getuid(),
+		 (unsigned)getuid() + 1);
+	assert_true(world_has_event(world, message));
+	assert_int_equal(world_count_events(world, "policy.service"), 1);
+	assert_int_equal(world->fakes[0].lines_len, 0);
+	expect_verdict(world, VERDICT_TEMPFAIL);
+}
+
+/* Counted anew on each connection. */
+static void test_lines_of_no_use_are_counted(void **state)
+{
+	struct world *world = *state;
+	struct fake_service *fake = &world->fakes[0];
+	struct asked asked;
+
+	only_one(world);
+	fake->reply = NULL;
+	world->services[0].timeout = 0.2;
+	world_start(world);
+	asked_init(&asked, world);
+	assert_false(asked_start(&asked));
+	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
+	asked_fini(&asked);
+	fake_answer(fake, FAKE_ACCEPT, fake_id(fake, 0)); /* late */
+	fake_answer(fake, FAKE_ACCEPT, fake_id(fake, 0)); /* a duplicate */
+	fake_answer(fake, FAKE_ACCEPT, 99);
+	fake_answer(fake, "{\"type\":\"x_mine\"}\n", 0);
+	fake_answer(fake, "garbage\n", 0);
+	world_wait(world, world_has_event(world, "state=unavailable service=fake software=fake/1 "
+						 "message="));
+	assert_true(world_has_event(world, " late=1 bad=1 unknown=3\n"));
+	world_wait(world, world_count_events(world, "state=ready") == 2);
+	fake_stop(fake);
+	world_wait(world, world_has_event(world, "message=closed by the peer\n"));
 }
 
 static void test_service_comes_later(void **state)
@@ -197,6 +258,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_handshake),
 		TEST(test_spool_for_path_only),
+		TEST(test_the_right_account),
+		TEST(test_another_account_is_told_nothing),
+		TEST(test_lines_of_no_use_are_counted),
 		TEST(test_service_comes_later),
 		TEST(test_service_restarts),
 		TEST(test_redial_backs_off),
