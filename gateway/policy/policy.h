@@ -102,8 +102,8 @@ struct policy_ask {
 	int (*open_body)(void *arg);
 	/* Makes the verdict's edits in the message and the envelope, all or none, and brings
 	 * `request` up to date with them. NULL, or why they cannot be made, for the service's
-	 * author (printable ASCII, in `problem`). Called only for a verdict that has edits. NULL:
-	 * no edits are possible. */
+	 * author (printable ASCII, in `problem`). Called only for a verdict that has edits, from
+	 * the loop; it must not call the policy. NULL: no edits are possible. */
 	const char *(*edit)(void *arg, const struct verdict *verdict, char *problem, size_t size);
 	struct policy_memory *memory; /* NULL: nothing outlives the question */
 	double budget; /* seconds that the whole chain may take, then it is a tempfail; 0: any */

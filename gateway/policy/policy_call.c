@@ -89,17 +89,23 @@ void policy_call_sent(struct policy_call *call, struct policy_connection *connec
 	set_timer(call, call->deadline - ev_now(call->loop));
 }
 
-void policy_call_extend(struct policy_call *call, double seconds, double most)
+double policy_call_longest(const struct policy_service_settings *service)
+{
+	return service->timeout_max > service->timeout ? service->timeout_max : service->timeout;
+}
+
+void policy_call_extend(struct policy_call *call, double seconds,
+			const struct policy_service_settings *service)
 {
 	ev_tstamp now = ev_now(call->loop), old = call->deadline;
-	ev_tstamp last = call->asked + most, wanted = now + seconds;
+	ev_tstamp last = call->asked + policy_call_longest(service);
 
 	assert(call->connection);
-	set_deadline(call, wanted < last ? wanted : last);
-	if (call->deadline <= old)
-		call->deadline = old;
-	else
+	set_deadline(call, now + seconds < last ? now + seconds : last);
+	if (call->deadline > old)
 		set_timer(call, call->deadline - now);
+	else
+		call->deadline = old;
 }
 
 void policy_call_end(struct policy_call *call, enum failure end)

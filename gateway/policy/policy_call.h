@@ -60,8 +60,12 @@ void policy_call_start_again(struct policy_call *call, double patience);
 void policy_call_sent(struct policy_call *call, struct policy_connection *connection, uint64_t id);
 /* on_end follows from the loop. The call must be out of queue and connection. */
 void policy_call_end(struct policy_call *call, enum failure end);
-/* The service asks for more time, from now on: at most until `most` seconds after the start. */
-void policy_call_extend(struct policy_call *call, double seconds, double most);
+/* Seconds that a call to the service lasts at most, with all that progress adds. */
+double policy_call_longest(const struct policy_service_settings *service);
+/* The service asks for this long from now on; it never gets less than it had, nor more than its
+ * longest. */
+void policy_call_extend(struct policy_call *call, double seconds,
+			const struct policy_service_settings *service);
 /* Nothing comes any more. The call must be out of queue and connection. */
 void policy_call_fini(struct policy_call *call);
 /* Milliseconds to the deadline, at least 1. */

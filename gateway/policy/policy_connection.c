@@ -120,19 +120,24 @@ static void take_answer(struct policy_connection *connection, struct verdict_mes
 	policy_call_end(call, valid ? POLICY_NO_FAILURE : FAILURE_BAD_REPLY);
 }
 
+/* NULL: it is not open, or nobody waits for it. */
+static struct policy_call *call_of(const struct policy_connection *connection, uint64_t id)
+{
+	const struct policy_place *place = policy_ids_find(&connection->open, id);
+
+	return place ? place->value : NULL;
+}
+
 static void take_progress(struct policy_connection *connection,
 			  const struct verdict_message *message)
 {
-	const struct policy_service_settings *service = connection->dial.service;
-	struct policy_place *place = policy_ids_find(&connection->open, message->id);
+	struct policy_call *call = call_of(connection, message->id);
 
-	if (!place || !place->value) {
+	if (call)
+		policy_call_extend(call, (double)message->extend_ms / 1000,
+				   connection->dial.service);
+	else
 		connection->dial.late++;
-		return;
-	}
-	policy_call_extend(place->value, (double)message->extend_ms / 1000,
-			   service->timeout_max > service->timeout ? service->timeout_max
-								   : service->timeout);
 }
 
 static void take_drain(struct policy_connection *connection)
@@ -172,7 +177,7 @@ static bool take_message(struct policy_connection *connection, enum verdict_json
 		take_progress(connection, message);
 		return false;
 	case VERDICT_JSON_BAD_PROGRESS:
-		blame_bad(connection, NULL, message->id, error);
+		blame_bad(connection, call_of(connection, message->id), message->id, error);
 		return false;
 	case VERDICT_JSON_WINDOW:
 		connection->window = message->window;

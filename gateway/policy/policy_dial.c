@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "policy_call.h"
 #include "policy_report.h"
 #include "protocol/hook_json.h"
 #include "protocol/jsonl.h"
@@ -180,14 +181,14 @@ static bool takes_paths(const struct handshake_register *reg)
 static void welcome(struct policy_dial *dial, const struct handshake_register *reg)
 {
 	const struct policy_service_settings *service = dial->service;
-	double extend = service->timeout_max - service->timeout;
+	double extend = policy_call_longest(service) - service->timeout;
 
 	handshake_policy_ready(&dial->out, reg,
 			       &(struct handshake_ready){
 				       .policy = service->name,
 				       .hooks = reg->hooks & service->hooks,
 				       .deadline_ms = (long)(service->timeout * 1000),
-				       .extend_ms = extend > 0 ? (long)(extend * 1000) : 0,
+				       .extend_ms = (long)(extend * 1000 + 0.5),
 				       .shadow = service->shadow,
 				       .grants = service->grants,
 				       .spool = takes_paths(reg) ? dial->settings->spool_dir : NULL,
@@ -336,7 +337,7 @@ void policy_dial_retire(struct policy_dial *dial)
 {
 	log_info("policy %s: %s is drained by its service", dial->service->name, dial->socket);
 	dial->retired = true;
-	set_timer(dial, dial->service->timeout);
+	set_timer(dial, policy_call_longest(dial->service));
 }
 
 void policy_dial_fini(struct policy_dial *dial)

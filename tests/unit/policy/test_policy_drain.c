@@ -145,6 +145,33 @@ static void test_lost_while_drained(void **state)
 	asked_fini(&asked);
 }
 
+/* A question that has been given more time is waited for. */
+static void test_progress_while_drained(void **state)
+{
+	struct world *world = *state;
+	struct fake_service *fake = &world->fakes[0];
+	struct asked asked;
+	char progress[80], reply[80];
+	double until;
+
+	world->services[0].timeout = 1;
+	world->services[0].timeout_max = 60;
+	start_one(world);
+	ask_held(world, &asked);
+	snprintf(progress, sizeof progress,
+		 "{\"type\":\"progress\",\"id\":%ld,\"extend_ms\":30000}\n", fake_id(fake, 0));
+	snprintf(reply, sizeof reply, "{\"type\":\"reply\",\"id\":%ld,\"verdict\":\"accept\"}\n",
+		 fake_id(fake, 0));
+	drain(world);
+	say(&fake->peers[0], progress);
+	until = world_clock() + 1.3;
+	world_wait(world, world_clock() > until);
+	assert_int_equal(asked.verdicts, 0);
+	say(&fake->peers[0], reply);
+	asked_expect(&asked, VERDICT_ACCEPT, 0, NULL, "");
+	asked_fini(&asked);
+}
+
 /* A service that forgets to close would collect connections. */
 static void test_never_closed(void **state)
 {
@@ -181,6 +208,7 @@ int main(void)
 		TEST(test_questions_wait_for_the_successor),
 		TEST(test_no_successor),
 		TEST(test_lost_while_drained),
+		TEST(test_progress_while_drained),
 		TEST(test_never_closed),
 		TEST(test_drained_again_and_again),
 	};
