@@ -42,11 +42,12 @@ struct policy_memory *policy_memory_new(const size_t *chain, size_t chain_len)
 
 static struct slot *slot_of(const struct policy_memory *memory, size_t place)
 {
-	for (size_t i = 0; i < memory->slots_len; i++)
-		if (memory->slots[i].place == place)
-			return &memory->slots[i];
-	assert(!"a service that is not in the chain");
-	return NULL;
+	size_t i = 0;
+
+	while (i < memory->slots_len && memory->slots[i].place != place)
+		i++;
+	assert(i < memory->slots_len); /* it is in the chain */
+	return &memory->slots[i];
 }
 
 static void forget_kept(char **kept)
