@@ -48,7 +48,7 @@ LIBRARIES = {
     r"ares\.h": r"gateway/net/resolver_channel\.c",
     r"ev\.h": r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]",
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
-        r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/serve|examples/\w+)\.c"
+        r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),
     r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
 }

@@ -116,7 +116,7 @@ class ClientC(unittest.TestCase):
             with contextlib.ExitStack() as stack:
                 for path in paths:
                     stack.enter_context(example("harvest", path, "bob@example.com", folder=folder))
-                first, second = (stack.enter_context(PeerGateway(path)) for path in paths)
+                first, second = [stack.enter_context(PeerGateway(path)) for path in paths]
                 self.assertEqual(first.ask("rcpt", known), {"type": "reply", "id": 1, "verdict": "accept"})
                 reply = first.ask("rcpt", unknown)
                 self.assertEqual((reply["verdict"], reply["labels"], reply["keep"]), ("reject", ["guesses"], {"session": {"guesses": 1}}))

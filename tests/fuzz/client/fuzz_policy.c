@@ -2,6 +2,7 @@
  * what the author said or a refusal, the accessors stay within their bounds, and the same octets in
  * two pieces give the same. */
 #include <assert.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,9 @@ static void look(struct gatepost_request *request)
 		assert(gatepost_request_recipient(request, i));
 	if (gatepost_request_param(request, NULL, "SIZE", &value, &len) && value)
 		assert(!value[len]);
+	gatepost_request_has_label(request, "x");
+	gatepost_request_keep_session(request);
+	gatepost_request_keep_transaction(request);
 	if (gatepost_request_body(request) != GATEPOST_BODY_PATH) {
 		value = gatepost_request_content(request, &len, &error);
 		assert(!value || !value[len]);
@@ -57,6 +61,7 @@ static void answer(struct gatepost_policy *policy)
 
 		look(request);
 		assert(!id == (gatepost_request_hook(request) == GATEPOST_HOOK_DISCONNECT));
+		assert(!id || gatepost_policy_progress(policy, id, 1000, &error));
 		assert(!id || gatepost_policy_reply(policy, id, &verdict, &error));
 		assert(!id || !gatepost_policy_reply(policy, id, &verdict, &error));
 		gatepost_request_free(&request);
@@ -76,7 +81,8 @@ static void check_out(const struct gatepost_policy *policy)
 		end = memchr(data, '\n', len);
 		assert(end);
 		kind = verdict_json_decode(data, (size_t)(end - data), &message, &error);
-		assert(first || kind == VERDICT_JSON_REPLY || kind == VERDICT_JSON_PONG);
+		assert(first || kind == VERDICT_JSON_REPLY || kind == VERDICT_JSON_PONG ||
+		       kind == VERDICT_JSON_PROGRESS);
 		assert(kind != VERDICT_JSON_REPLY || message.verdict.kind != VERDICT_ACCEPT);
 		verdict_fini(&message.verdict);
 	}
@@ -84,12 +90,23 @@ static void check_out(const struct gatepost_policy *policy)
 
 static struct gatepost_policy *play(const char *data, size_t size, size_t split)
 {
-	const struct gatepost_policy_options options = {
-		.service = "t", .hooks = (1u << GATEPOST_HOOK_MAX) - 1, .window = 8};
+	const struct gatepost_policy_options options = {.service = "t",
+							.hooks = (1u << GATEPOST_HOOK_MAX) - 1,
+							.body = {GATEPOST_BODY_FD},
+							.body_len = 1,
+							.window = 8};
 	struct gatepost_error error;
 	struct gatepost_policy *policy = gatepost_policy_new(&options, &error);
 
+	int fds[2];
+
 	assert(policy);
+	/* Only where one is asked for: it costs a lot. */
+	if (memmem(data, size, "\"fd\"", 4)) {
+		fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		fds[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		gatepost_policy_feed_fds(policy, fds, 2);
+	}
 	gatepost_policy_feed(policy, data, split);
 	gatepost_policy_feed(policy, data + split, size - split);
 	answer(policy);
