@@ -33,7 +33,8 @@ static inline const char *gate_path(void)
 {
 	static char path[64];
 
-	snprintf(path, sizeof path, "/tmp/gatepost-client-%d.sock", (int)getpid());
+	if (!path[0]) /* a child has the one of its parent */
+		snprintf(path, sizeof path, "/tmp/gatepost-client-%d.sock", (int)getpid());
 	return path;
 }
 
