@@ -6,6 +6,8 @@
 #include "protocol/verdict_json.h"
 
 #define X60   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define A5    "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+#define DEEP  A5 A5 A5 "1}}}}}}}}}}}}}}}" /* 15 levels, and two around them */
 #define ARGS  "{\"size\":1,\"body\":{\"mode\":\"none\"}}"
 #define READY WIRE_READY(",\"hooks\":{},\"grants\":[\"bypass\"]")
 #define MAILBOX                                                                                    \
@@ -193,8 +195,7 @@ static void test_keep_that_is_no_object(void **state)
 		"{\"a\":\"\xff\"}",
 		"{\"a\":1e999}",
 		"{\"a\":9007199254740992}",
-		"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
-		"\"a\":{\"a\":{\"a\":{}}}}}}}}}}}}}}}",
+		DEEP,
 	};
 	struct gatepost_verdict verdict = gatepost_accept();
 
