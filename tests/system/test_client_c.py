@@ -181,7 +181,8 @@ class ClientC(unittest.TestCase):
 
     def test_slow_within_the_real_gateway(self) -> None:
         with socket_folder() as folder, example("slow", f"{folder}/slow.sock", "3000", folder=folder):
-            with Gateway(policies={"slow": f"{folder}/slow.sock"}) as gateway, gateway.connect() as client, gateway.connect() as other:
+            policies = {"slow": f"{folder}/slow.sock"}
+            with Gateway(policies=policies, policy_options="    timeout: 60s\n") as gateway, gateway.connect() as client, gateway.connect() as other:
                 gateway.wait_for("policy.service", state="ready")
                 client.start("EHLO one")
                 client.send(b"MAIL FROM:<a@example.org>\r\n")

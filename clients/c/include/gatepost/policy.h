@@ -5,10 +5,10 @@
  *              gatepost_policy_next() -> request      gatepost_policy_reply()
  *
  * A struct gatepost_policy is one connection of a gateway. It has no socket, clock or loop: use
- * yours, or serve.h. Out of memory ends the process. Objects may be used by one
- * thread at a time; different objects share nothing. Feed what comes without delay, also while
- * requests are worked on: a ping of the gateway is answered within, and one that is not answered in
- * time costs the connection. */
+ * yours, or serve.h. Out of memory ends the process. Objects may be used by one thread at a time;
+ * different objects share nothing. Feed what comes without delay, also while requests are worked
+ * on: a ping of the gateway is answered within, and one that is not answered in time costs the
+ * connection. */
 #ifndef GATEPOST_POLICY_H
 #define GATEPOST_POLICY_H
 

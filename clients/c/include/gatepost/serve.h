@@ -38,8 +38,8 @@ void gatepost_server_free(struct gatepost_server **server);
 /* Readable when there is something to do. For poll() and the like; do nothing else with it. */
 int gatepost_server_fd(const struct gatepost_server *server);
 /* Waits at most wait_ms (0: not at all; -1: without end), then does what there is to do, and calls
- * the handler. False: drained, or the socket cannot be served any more; free it. A gateway that
- * does not finish its handshake within 5 s is dropped. */
+ * the handler. False: drained, free it. A gateway that does not finish its handshake within 5 s is
+ * dropped. The handler may call the functions below, but neither step() nor free(). */
 bool gatepost_server_step(struct gatepost_server *server, int wait_ms);
 /* Stops: removes the socket, and tells each gateway, so that a successor that listens at the same
  * path takes over without one failed request. step() then goes on until what was on its way is

@@ -15,8 +15,8 @@
 
 #pragma GCC visibility push(default)
 
-/* In order of severity, but for the first. A chain of services ends with the most severe verdict;
- * from discard on it ends at once. */
+/* In order of severity, but for the first and the last. A chain of services ends with the most
+ * severe verdict; from discard on it ends at once. */
 enum gatepost_decision {
 	GATEPOST_UNDECIDED,  /* what a zeroed verdict is: never sent, never acceptance */
 	GATEPOST_ACCEPT,     /* no objection: the next service is asked */
