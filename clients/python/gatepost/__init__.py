@@ -14,25 +14,34 @@ A policy service in full::
 
     service.run("/run/gatepost/blocklist.sock")
 
+Testing one, without a gateway: gatepost.testing. Changes in a message: gatepost.edits.
+
 Reading events::
 
     for item in gatepost.Subscriber("/run/gatepost/events.sock", events=["message"]):
         print(item)
 """
 
+from . import edits
+from ._body import Body, ContentError
 from ._cursor import Event, EventsError, Gap
 from ._events import Subscriber, events
-from ._request import ContentError, Request, mailbox, raw
+from ._ready import Ready
+from ._request import Request, mailbox, raw
 from ._service import Service
-from ._verdict import Verdict, accept, disconnect, reject, tempfail
+from ._verdict import Verdict, accept, bypass, discard, disconnect, quarantine, reject, tempfail
+from .edits import Edit
 from ._version import __version__
 from .wire import WireError
 
 __all__ = [
+    "Body",
     "ContentError",
+    "Edit",
     "Event",
     "EventsError",
     "Gap",
+    "Ready",
     "Request",
     "Service",
     "Subscriber",
@@ -40,9 +49,13 @@ __all__ = [
     "WireError",
     "__version__",
     "accept",
+    "bypass",
+    "discard",
     "disconnect",
+    "edits",
     "events",
     "mailbox",
+    "quarantine",
     "raw",
     "reject",
     "tempfail",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import contextvars
 import functools
 import inspect
 import logging
+import os
+import socket
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set
 
 from . import wire
+from ._channel import Channel
+from ._ready import Ready
 from ._request import Request
-from ._verdict import Verdict, tempfail
+from ._verdict import Verdict, check_answer, tempfail
 
 if TYPE_CHECKING:
     from ._service import Service
@@ -24,13 +29,14 @@ _FAILURE = tempfail("Temporary policy failure, try again later", 451, "4.3.0")
 
 
 class Connection:
-    def __init__(self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes the socket over. run() serves it to its end."""
+
+    def __init__(self, service: Service, sock: socket.socket, pool: Executor) -> None:
         self._service = service
-        self._reader = reader
-        self._writer = writer
-        self._spool: Optional[str] = None
+        self._channel = Channel(sock)
+        self._pool = pool
         self._lost = False
-        self._ready = False
+        self._ready: Optional[Ready] = None
         self._pong = asyncio.Event()
         self._pending: Dict[int, asyncio.Task[Any]] = {}
         self._notifications: Set[asyncio.Task[Any]] = set()
@@ -41,7 +47,7 @@ class Connection:
         lost = True  # unless the end is one that the service wants
         try:
             await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if self._ready and not reading.done():
+            if self._ready is not None and not reading.done():
                 grace -= await self._drain(reading, grace)
             lost = reading.done()
         finally:
@@ -82,28 +88,11 @@ class Connection:
             if late:
                 await asyncio.wait(late, timeout=1)
         await asyncio.sleep(0)  # lets the last callbacks write their replies
-        self._writer.close()
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), 1)
-
-    async def _receive(self) -> Optional[wire.Message]:
-        """The next message; None at the end of the stream."""
-        while True:
-            try:
-                line = await self._reader.readuntil(b"\n")
-            except asyncio.LimitOverrunError:
-                raise wire.WireError("line_too_long", "the gateway sent a line that is too long") from None
-            except asyncio.IncompleteReadError as error:
-                if error.partial.strip():
-                    raise wire.WireError("bad_json", "the gateway's last line is incomplete") from None
-                return None
-            message = wire.decode(line)
-            if message is not None:
-                return message
+        await self._channel.close()
 
     async def _expect(self, kind: str) -> Optional[wire.Message]:
         try:
-            message = await asyncio.wait_for(self._receive(), _HANDSHAKE)
+            message = await asyncio.wait_for(self._channel.receive(), _HANDSHAKE)
         except asyncio.TimeoutError:
             raise wire.WireError("bad_message", f'no "{kind}" from the gateway within {_HANDSHAKE:.0f} s') from None
         if message is not None and message.get("type") == "error":
@@ -125,29 +114,40 @@ class Connection:
             raise wire.WireError("version", f'the gateway speaks versions {hello["versions"]}, this package version 1')
         service = self._service
         register: Dict[str, Any] = {"type": "register", "version": 1, "service": service.name, "software": service.software}
-        register.update(hooks=service._options, body=service.body, window=service.window)
+        window = service._window
+        register.update(hooks=service._options, body=service.body, window=window or 1)
         self._send(register)
-        ready = await self._expect("ready")
-        if ready is None:
+        message = await self._expect("ready")
+        if message is None:
             return
-        self._spool = ready.get("spool")
-        self._ready = True
-        log.info("connected to %s as policy %s", hello["gateway"]["name"], ready["policy"])
-        for hook in service._functions:
-            if hook not in ready["hooks"]:
-                text = f"policy {ready['policy']}: the gateway is not configured to ask at {hook}"
-                service._say_once(logging.WARNING, text)
-        for fact in ready["missing"]:
-            service._say_once(logging.INFO, f"policy {ready['policy']}: the gateway does not offer {fact}")
+        self._ready = Ready.of(message)
+        if service._window != (window or 1):
+            self.window(service._window)
+        self._report(hello["gateway"]["name"], self._ready)
         while True:
-            message = await self._receive()
+            message = await self._channel.receive()
             if message is None:
                 return
             self._take(message)
             while len(self._notifications) >= _NOTIFICATIONS:
                 await asyncio.wait(self._notifications, return_when=asyncio.FIRST_COMPLETED)
-            await self._writer.drain()
+            await self._channel.drain()
             await asyncio.sleep(0)  # lets the function start before the next line is read
+
+    def _report(self, gateway: str, ready: Ready) -> None:
+        service = self._service
+        grants = f", granted {', '.join(ready.grants)}" if ready.grants else ""
+        log.info("connected to %s as policy %s, mode %s%s", gateway, ready.policy, ready.mode, grants)
+        for hook in service._functions:
+            if hook not in ready.hooks:
+                service._say_once(logging.WARNING, f"policy {ready.policy}: the gateway is not configured to ask at {hook}")
+        for fact in ready.missing:
+            service._say_once(logging.INFO, f"policy {ready.policy}: the gateway does not offer {fact}")
+
+    def window(self, n: int) -> None:
+        """At most n requests open on this connection from now on. Before ready it is told after it."""
+        if self._ready is not None:
+            self._send({"type": "window", "n": n})
 
     def _take(self, message: wire.Message) -> None:
         kind = message.get("type")
@@ -179,21 +179,28 @@ class Connection:
 
     def _request(self, message: wire.Message) -> None:
         number = message.get("id")
-        if number is not None and (not wire.is_int(number) or number in self._pending):
-            raise wire.WireError("bad_message", f"the gateway sent a request with a bad id {number!r}")
+        descriptor = self._channel.descriptor() if _by_descriptor(message) else None
+        try:
+            if number is not None and (not wire.is_int(number) or number in self._pending):
+                raise wire.WireError("bad_message", f"the gateway sent a request with a bad id {number!r}")
+            request = Request(message, self._ready, descriptor=descriptor, extend=functools.partial(self._extend, number))
+        except BaseException:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise
         try:
             wire.check(message)
-            request = Request(message, self._spool)
             function = self._service._functions.get(request.hook)
             if function is None:
                 raise wire.WireError("unknown_hook", f"no function is registered for hook {request.hook!r}")
         except wire.WireError as error:
+            request.body.close()
             log.warning("request %s cannot be understood: %s", number, error)
             if number is not None:
                 self._send(_FAILURE.message(number))
             return
         # The reply is sent by the callback: it comes even if the task is cancelled before it starts.
-        task = asyncio.ensure_future(_call(function, request))
+        task = asyncio.ensure_future(self._call(function, request))
         if request.hook == "disconnect" or number is None:
             self._notifications.add(task)
             task.add_done_callback(functools.partial(self._notified, request))
@@ -201,31 +208,63 @@ class Connection:
             self._pending[number] = task
             task.add_done_callback(functools.partial(self._answer, request, number))
 
+    async def _call(self, function: Callable[[Request], Any], request: Request) -> Any:
+        """A plain function has a thread of the pool, so that the loop goes on (and answers pings) while it works."""
+        if _is_async(function):
+            return await function(request)
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._pool, context.run, function, request)
+        return await result if inspect.isawaitable(result) else result
+
+    def _extend(self, number: Optional[int], milliseconds: int) -> bool:
+        """request.more_time(), in any thread."""
+        if number is None or number not in self._pending:
+            return False
+        self._service._in_loop(self._progress, number, milliseconds)
+        return True
+
+    def _progress(self, number: int, milliseconds: int) -> None:
+        if number in self._pending:
+            self._send({"type": "progress", "id": number, "extend_ms": milliseconds})
+
     def _notified(self, request: Request, task: asyncio.Task[Any]) -> None:
         self._notifications.discard(task)
+        request.body.close()
         if not task.cancelled() and task.exception() is not None:
             log.error("the function for %s failed", request.hook, exc_info=task.exception())
 
     def _answer(self, request: Request, number: int, task: asyncio.Task[Any]) -> None:
         self._pending.pop(number, None)
-        verdict: Any = _FAILURE
+        request.body.close()
+        reply = _FAILURE.message(number)
         if task.cancelled():
             log.debug("request %s was cancelled", request.key)
         elif task.exception() is not None:
             log.error("the function for %s failed on request %s", request.hook, request.key, exc_info=task.exception())
         else:
             verdict = task.result()
-            if not isinstance(verdict, Verdict):
-                log.error("the function for %s returned %s instead of a verdict", request.hook, type(verdict).__name__)
-                verdict = _FAILURE
+            try:
+                if not isinstance(verdict, Verdict):
+                    raise TypeError(f"not a verdict: {verdict!r}")
+                answer = verdict.message(number)
+                check_answer(answer, request.message, request.ready.grants)
+                wire.encode(answer)
+                reply = answer
+            except (TypeError, ValueError) as error:
+                log.error("the function for %s gave a bad answer to request %s: %s", request.hook, request.key, error)
         if not self._lost:
-            self._send(verdict.message(number))
+            self._send(reply)
 
     def _send(self, message: Dict[str, Any]) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.encode(message))
+        self._channel.send(wire.encode(message))
 
 
-async def _call(function: Callable[[Request], Any], request: Request) -> Any:
-    result = function(request)
-    return await result if inspect.isawaitable(result) else result
+def _by_descriptor(message: wire.Message) -> bool:
+    args = message.get("args")
+    body = args.get("body") if isinstance(args, dict) else None
+    return isinstance(body, dict) and body.get("mode") == "fd"
+
+
+def _is_async(function: Callable[[Request], Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))

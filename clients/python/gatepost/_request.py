@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from typing import Any, Dict, Mapping, Optional
+import copy
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from .wire import WireError, b64
-
-
-class ContentError(OSError):
-    """The content of a message could not be had. Left uncaught, it becomes a temporary failure."""
+from ._body import Body
+from ._line import b64
+from ._ready import Ready
+from ._shape import EXTEND_MAX
 
 
 def raw(fields: Mapping[str, Any], name: str) -> bytes:
@@ -54,7 +52,7 @@ class Request:
                    mail        address, local, domain, params
                    rcpt        the same, index (from 1), accepted (recipients accepted so far)
                    data        recipients (how many)
-                   message     size in octets, body (use content())
+                   message     size in octets, body (use the property body)
                    disconnect  reason, commands, messages, errors
     context      what is known so far; an unknown fact is an absent key:
                    client      ip, port, maybe name and name_verified (by the DNS), maybe proxy (the
@@ -66,13 +64,24 @@ class Request:
                    auth        mechanism, user: who has logged in
                    mail        address, local, domain, params
                    recipients  a list of such objects; only at data and message
+                   labels      words of the services before (use the property labels)
+    ready        what the gateway said about this connection: mode, grants, missing, ...
+    body         the message, at the message hook: see Body
     message      the whole JSON object as received
 
     params is a list of [name, value] pairs, the value None when there is none. To test a policy
-    function by itself, build one: Request({"hook": "mail", "args": {...}, "context": {...}}).
+    function by itself, use gatepost.testing, or build one: Request({"hook": "mail", "args": {...}}).
     """
 
-    def __init__(self, message: Mapping[str, Any], spool: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        message: Mapping[str, Any],
+        ready: Optional[Ready] = None,
+        *,
+        descriptor: Optional[int] = None,
+        extend: Optional[Callable[[int], bool]] = None,
+    ) -> None:
+        """descriptor: that of mode "fd"; the body takes it over. extend: sends a progress of so many milliseconds."""
         self.message = message
         self.hook: str = message["hook"]
         self.id: Optional[int] = message.get("id")
@@ -83,7 +92,11 @@ class Request:
         self.deadline_ms: Optional[int] = message.get("deadline_ms")
         self.args: Dict[str, Any] = message.get("args", {})
         self.context: Dict[str, Any] = message.get("context", {})
-        self._spool = spool
+        self.ready = ready or Ready()
+        body = self.args.get("body", {}) if self.hook == "message" else {}
+        size = self.args.get("size") if self.hook == "message" else None
+        self.body = Body(body, size, self.ready.spool, descriptor)
+        self._extend = extend
 
     def __repr__(self) -> str:
         return f"<gatepost.Request {self.key or self.hook + ' ' + self.session}>"
@@ -121,61 +134,41 @@ class Request:
         return raw(fields, last)
 
     @property
-    def body_mode(self) -> str:
-        """How the message came: "none", "headers", "inline" or "path". "none" outside the message hook."""
-        mode = self.args.get("body", {}).get("mode", "none") if self.hook == "message" else "none"
-        return str(mode)
+    def labels(self) -> List[str]:
+        """The labels that services asked before gave: for the session, and for the transaction."""
+        return list(self.context.get("labels", ()))
 
     @property
-    def headers_trunc(self) -> Optional[int]:
-        """In mode "headers": the full length in octets of headers that were cut, else None."""
-        value = self.args.get("body", {}).get("headers_trunc")
-        return value if isinstance(value, int) else None
+    def keep_session(self) -> Dict[str, Any]:
+        """What this policy kept for the session: accept(keep_session={...}). {} when nothing is kept.
+
+        It is a copy: to change what is kept, give the answer a new one,
+        accept(keep_session={**request.keep_session, "seen": 3}).
+        """
+        return self._kept("session")
+
+    @property
+    def keep_transaction(self) -> Dict[str, Any]:
+        """The same for the mail transaction."""
+        return self._kept("transaction")
+
+    def _kept(self, scope: str) -> Dict[str, Any]:
+        kept: Dict[str, Any] = copy.deepcopy(self.message.get("keep", {}).get(scope) or {})
+        return kept
+
+    def more_time(self, seconds: float) -> bool:
+        """Ask the gateway to wait for this answer for `seconds` from now (0.001 to 3600).
+
+        It may be called again, from async and from plain functions. True: asked. The gateway waits
+        at most self.ready.extend_ms(hook) longer than deadline_ms. False: the operator allows
+        no more time, or the request is over. Raises ValueError.
+        """
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0.001 <= seconds <= EXTEND_MAX / 1000:
+            raise ValueError(f"seconds must be a number from 0.001 to {EXTEND_MAX // 1000}, not {seconds!r}")
+        if self._extend is None or not self.ready.extend_ms(self.hook):
+            return False
+        return self._extend(int(seconds * 1000))
 
     def content(self) -> Optional[bytes]:
-        """The exact octets of the message whatever the mode: None in "none", the header section in "headers".
-
-        In mode "path" this reads the file, at once and whole; from an async function, large
-        messages are better read with `await asyncio.to_thread(request.content)`. The file is
-        there only until the answer is given. Raises ContentError when the content cannot be had
-        or does not have the announced size.
-        """
-        mode = self.body_mode
-        if mode == "none":
-            return None
-        body = self.args["body"]
-        try:
-            if mode == "headers":
-                return b64(body.get("headers_b64"))
-            if mode == "inline":
-                data = b64(body.get("data_b64"))
-            elif mode == "path":
-                data = _read(self._spool, body.get("path"))
-            else:
-                raise ContentError(f"unknown body mode {mode!r}")
-        except WireError as error:
-            raise ContentError(str(error)) from None
-        if len(data) != self.args.get("size"):
-            raise ContentError(f"the message has {len(data)} octets instead of {self.args.get('size')}")
-        return data
-
-
-def _read(spool: Optional[str], path: object) -> bytes:
-    """Read `path` below the spool, and nothing that lies outside it."""
-    if not spool or not os.path.isabs(spool):
-        raise ContentError("the gateway named no spool directory")
-    if not isinstance(path, str) or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise ContentError(f"unsafe path {path!r}")
-    full = os.path.join(spool, path)
-    if os.path.realpath(full) != os.path.join(os.path.realpath(spool), path):
-        raise ContentError(f"{path!r} is or passes a symbolic link")
-    try:
-        fd = os.open(full, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ContentError(f"{path!r} is not a regular file")
-            return file.read()
-    except ContentError:
-        raise
-    except OSError as error:
-        raise ContentError(error.errno, error.strerror, full) from error
+        """body.read(), or None in mode "none"."""
+        return None if self.body.mode == "none" else self.body.read()

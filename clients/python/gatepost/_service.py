@@ -10,6 +10,8 @@ import os
 import signal
 import socket
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Set, TypeVar, Union, overload
 
 from . import wire
@@ -72,31 +74,39 @@ class Service:
     """A policy service.
 
     name      how it calls itself in the gateway's log
-    body      for the message hook: modes in order of preference, of "none", "headers", "inline" and
-              "path"; the gateway uses the first that fits. "inline" fits small messages only and
-              cannot be the last one: ["inline", "path"]
+    body      for the message hook: modes in order of preference; the gateway uses the first that fits.
+                "none"     nothing of it
+                "headers"  the header section
+                "inline"   all of it, in the request. Fits small messages only, so it cannot be the last
+                "path"     a file in the gateway's spool, which this process must be able to read
+                "fd"       an open file, passed with the request
+              All are read with request.body. A typical list is ["inline", "fd"]
     window    how many requests may be open on one connection, from 1; the gateway may lower it
     software  name and version of the program, default this package's
+    threads   how many plain functions work at a time (default 16). With 1 they need no locks: one
+              after the other, always in the same thread
 
     Decorators `connect`, `ehlo`, `starttls`, `secure`, `auth`, `mail`, `rcpt`, `data` and `message`
     register a function (request) -> Verdict for that hook, `disconnect` one that returns nothing. With
     @service.rcpt(need=["tls"]) the gateway refuses the service if it cannot tell that fact;
     want= only asks for it.
 
-    Functions may be async or plain. Async ones run concurrently and their answers are sent in any
-    order. A plain function runs directly in the event loop: keep it short, for while it runs
-    nothing else does, and a ping that is not answered within 15 s costs the connection.
+    Functions may be async or plain. Async ones run concurrently in the event loop; one that blocks stops
+    all others, and a ping that is not answered within 15 s costs the connection. Plain ones run in
+    a pool of threads, so they may block, and must lock what they share. Answers are sent in any order.
 
     An exception, None or anything else that is not a Verdict is logged and answered with
-    tempfail 451 4.3.0, never with acceptance. When the gateway cancels a request (the client
-    has gone, or the deadline has passed) the async function is cancelled, and the answer that
-    is still owed is sent.
+    tempfail 451 4.3.0, never with acceptance; so is a verdict that does not fit its hook. When the gateway
+    cancels a request (the client has gone, or the deadline has passed) the async function is cancelled
+    (a plain one goes on in its thread, in vain), and the answer that is still owed is sent.
 
     Wrong arguments raise ValueError. Messages are logged under the name "gatepost".
     """
 
     def __init__(
-        self, name: str, *, body: Sequence[str] = ("none",), window: int = 64, software: Optional[str] = None
+        self, name: str, *,
+        body: Sequence[str] = ("none",), window: int = 64, software: Optional[str] = None,
+        threads: int = 16,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise ValueError("a service needs a name")
@@ -105,13 +115,18 @@ class Service:
         wire.check_body(body)
         if not wire.is_int(window, 1):
             raise ValueError("window must be an integer of at least 1")
+        if not wire.is_int(threads, 1):
+            raise ValueError("threads must be an integer of at least 1")
         self.name = name
         self.body = list(body)
-        self.window = window
+        self.threads = threads
+        self._window = window
         self.software = software or f"gatepost-python/{__version__}"
         self._functions: Dict[str, Callable[[Request], Any]] = {}
         self._options: Dict[str, Dict[str, List[str]]] = {}
-        self._connections: Set[asyncio.Task[None]] = set()
+        self._connections: Set[Connection] = set()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._thread = 0
         self._stop: Optional[Callable[[], None]] = None
         self._said: Set[str] = set()
         self.connect = _VerdictHook(self, "connect")
@@ -145,65 +160,95 @@ class Service:
         if not self._functions:
             raise ValueError("the service has no function for any hook")
         loop = asyncio.get_running_loop()
-        stopping = asyncio.Event()
+        stop, draining = asyncio.Event(), asyncio.Event()
         path = os.fspath(path)
         listener = _listen(path, mode)
         created = os.stat(path)
-        self._stop = lambda: _call_in(loop, stopping.set)
+        self._loop, self._thread = loop, threading.get_ident()
+        self._stop = stop.set
         handled = (signal.SIGTERM, signal.SIGINT) if signals else ()
         for number in handled:
-            loop.add_signal_handler(number, stopping.set)
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._connections.add(task)
-            try:
-                await self.handle(reader, writer, stopping=stopping, grace=grace)
-            finally:
-                self._connections.discard(task)
-
-        server = await asyncio.start_unix_server(connected, sock=listener, limit=wire.MAX_LINE)
+            loop.add_signal_handler(number, stop.set)
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix=self.name)
+        tasks: Set[asyncio.Task[None]] = set()
+        accepting = asyncio.ensure_future(self._accept(listener, pool, tasks, draining, grace))
         log.info("%s is listening at %s", self.name, path)
         try:
-            await stopping.wait()
+            await stop.wait()
         finally:
-            stopping.set()
-            self._stop = None
-            server.close()
+            accepting.cancel()
+            await asyncio.wait({accepting})
+            listener.close()
             with contextlib.suppress(OSError):
                 now = os.stat(path)
                 if (now.st_dev, now.st_ino) == (created.st_dev, created.st_ino):
                     os.unlink(path)
-            if self._connections:
-                await asyncio.wait(set(self._connections), timeout=grace + 1)
+            draining.set()  # only now: a gateway that is told dials anew, and must not come here
+            if tasks:
+                await asyncio.wait(set(tasks), timeout=grace + 2)
+            self._stop = self._loop = None
+            pool.shutdown(wait=False, cancel_futures=True)
             for number in handled:
                 loop.remove_signal_handler(number)
+
+    async def _accept(
+        self, listener: socket.socket, pool: ThreadPoolExecutor, tasks: Set[asyncio.Task[None]], draining: asyncio.Event, grace: float
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(listener)
+            except OSError as error:  # such as too many open files
+                log.error("cannot accept a connection: %s", error)
+                await asyncio.sleep(1)
+                continue
+            task = asyncio.ensure_future(self._serve(sock, pool, draining, grace))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    async def _serve(self, sock: socket.socket, pool: ThreadPoolExecutor, draining: asyncio.Event, grace: float) -> None:
+        connection = Connection(self, sock, pool)
+        self._connections.add(connection)
+        try:
+            await connection.run(draining, grace)
+        finally:
+            self._connections.discard(connection)
 
     def stop(self) -> None:
         """End serve() or run(); may be called from any thread."""
         if self._stop is not None:
-            self._stop()
+            self._in_loop(self._stop)
 
-    async def handle(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        *,
-        stopping: Optional[asyncio.Event] = None,
-        grace: float = 5.0,
-    ) -> None:
-        """Serve one connection of a gateway to its end. The reader's limit should be wire.MAX_LINE."""
-        await Connection(self, reader, writer).run(stopping or asyncio.Event(), grace)
+    def window(self, n: int) -> None:
+        """From now on at most n requests may be open on each connection; 0 pauses. May be called from any thread.
+
+        A paused gateway asks nothing more: what it would ask waits half of its time at most, and has failed
+        then, as the operator chose. Raises ValueError.
+        """
+        if not wire.is_int(n):
+            raise ValueError(f"window must be an integer of at least 0, not {n!r}")
+        self._window = n
+        self._in_loop(self._tell_window, n)
+
+    def _tell_window(self, n: int) -> None:
+        for connection in self._connections:
+            connection.window(n)
+
+    def _in_loop(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function in the event loop, from any thread: at once when this is the loop's."""
+        loop = self._loop
+        if loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            function(*args)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
+            loop.call_soon_threadsafe(function, *args)
 
     def _say_once(self, level: int, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
             log.log(level, "%s", text)
-
-def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
-        loop.call_soon_threadsafe(function)
 
 
 def _listen(path: str, mode: int) -> socket.socket:

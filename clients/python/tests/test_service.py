@@ -203,7 +203,7 @@ class Service(unittest.TestCase):
 
         @service.message
         def message(request: gatepost.Request) -> gatepost.Verdict:
-            seen.append(request.content())
+            seen.append(request.body.read())
             return gatepost.accept()
 
         with tempfile.TemporaryDirectory() as spool, running(service) as path:
