@@ -33,7 +33,7 @@ class Ready:
     def of(cls, message: Dict[str, Any]) -> Ready:
         """Of a "ready" message that was checked."""
         return cls(
-            message["policy"], message.get("mode", "enforce"), tuple(message.get("grants", ())), tuple(message["missing"]),
+            message["policy"], message["mode"], tuple(message["grants"]), tuple(message["missing"]),
             message["hooks"], message["window"], tuple(message["body"]), message.get("spool"),
         )  # fmt: skip
 

@@ -39,6 +39,7 @@ class _Registry:
                 raise ValueError(f"{key} must be a list of strings")
             if names:
                 options[key] = list(names)
+        wire.check_need(self._hook, need)
 
         def add(function: Any) -> Any:
             if not callable(function):
@@ -88,8 +89,9 @@ class Service:
 
     Decorators `connect`, `ehlo`, `starttls`, `secure`, `auth`, `mail`, `rcpt`, `data` and `message`
     register a function (request) -> Verdict for that hook, `disconnect` one that returns nothing. With
-    @service.rcpt(need=["tls"]) the gateway refuses the service if it cannot tell that fact;
-    want= only asks for it.
+    @service.rcpt(need=["tls"]) the gateway refuses the service if it can never tell that fact;
+    with want= it says so in request.ready.missing. The facts are: client, client.name,
+    client.proxy, listener, helo, tls, tls.peer, auth, labels, and mail from rcpt, recipients from data on.
 
     Functions may be async or plain. Async ones run concurrently in the event loop; one that blocks stops
     all others, and a ping that is not answered within 15 s costs the connection. Plain ones run in

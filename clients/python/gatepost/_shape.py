@@ -20,6 +20,18 @@ EVENTS = (
 )  # fmt: skip
 
 
+_ONLY_AT = {"mail": ("rcpt", "data", "message"), "recipients": ("data", "message")}
+
+
+def check_need(hook: str, need: Iterable[str]) -> None:
+    """Check that requests of this hook can ever have these facts. Raises WireError (a ValueError)."""
+    for fact in need:
+        if fact not in FACTS:
+            _fail(f'hook {hook} needs "{fact}", which is not known: use {", ".join(FACTS)}', "need_unavailable")
+        if hook not in _ONLY_AT.get(fact, HOOKS):
+            _fail(f'hook {hook} needs "{fact}", which a request has only at {", ".join(_ONLY_AT[fact])}', "need_unavailable")
+
+
 def _fail(text: str, code: str = "bad_message") -> NoReturn:
     raise WireError(code, text)
 
@@ -82,9 +94,9 @@ def _hello(msg: Message) -> None:
     if not isinstance(versions, list) or not all(is_int(item, 1) for item in versions):
         _fail('"versions" must be an array of integers')
     if msg.get("protocol") == "gatepost-policy":
-        for key in ("hooks", "context", "body"):
+        for key in ("hooks", "context", "edits", "body"):
             _strings(msg.get(key), key)
-        _get_dict(msg, "limits")
+        _get_int(_get_dict(msg, "limits"), "keep", 1)
         _get_int(msg, "ping_ms", 1)
     elif msg.get("protocol") == "gatepost-events":
         _get_int(msg, "head")
@@ -106,9 +118,7 @@ def _register(msg: Message) -> None:
         for key in ("need", "want"):
             if key in options:
                 _strings(options[key], key)
-        for need in options.get("need", ()):
-            if need not in FACTS:
-                _fail(f'hook {name} needs "{need}", which is not known', "need_unavailable")
+        check_need(name, options.get("need", ()))
     _get_str(msg, "service", True)
     _get_str(msg, "software", True)
     if "body" in msg:
@@ -123,18 +133,17 @@ def _ready(msg: Message) -> None:
     for options in _get_dict(msg, "hooks").values():
         if not isinstance(options, dict):
             _fail("the options of a hook must be an object")
-        for key in ("deadline_ms", "extend_ms"):
+        for key, low in (("deadline_ms", 0), ("extend_ms", 1)):
             if key in options:
-                _get_int(options, key)
+                _get_int(options, key, low)
     _strings(msg.get("missing"), "missing")
     _get_int(msg, "window", 1)
     _strings(msg.get("body"), "body")
     if msg.get("spool") is not None:
         _get_str(msg, "spool")
-    if msg.get("mode", "enforce") not in ("enforce", "shadow"):
+    if msg.get("mode") not in ("enforce", "shadow"):
         _fail('"mode" must be "enforce" or "shadow"')
-    if "grants" in msg:
-        _strings(msg["grants"], "grants")
+    _strings(msg.get("grants"), "grants")
 
 
 def _error(msg: Message) -> None:
@@ -167,6 +176,13 @@ def _credentials(args: Mapping[str, Any]) -> None:
     _get_str(args, "token", args["mechanism"] not in ("XOAUTH2", "OAUTHBEARER"))
 
 
+def _keep(keep: Mapping[str, Any], hook: object) -> None:
+    if not keep or not all(isinstance(value, dict) for value in keep.values()):
+        _fail('the members of "keep" must be objects')
+    if hook == "disconnect" and "transaction" in keep:
+        _fail("the transaction is over at disconnect")
+
+
 def _request(msg: Message) -> None:
     hook = msg.get("hook")
     _get_str(msg, "hook")
@@ -182,9 +198,7 @@ def _request(msg: Message) -> None:
     if "labels" in context:
         _strings(context["labels"], "labels")
     if "keep" in msg:
-        for value in _get_dict(msg, "keep").values():
-            if not isinstance(value, dict):
-                _fail('the members of "keep" must be objects')
+        _keep(_get_dict(msg, "keep"), hook)
     if "mail" in context:
         _mailbox(context["mail"])
     if hook in ("mail", "rcpt"):
@@ -272,7 +286,9 @@ def _event(msg: Message) -> None:
         _get_str(msg, key)
     for key in ("session", "transaction"):
         _get_str(msg, key, True)
-    _get_dict(msg, "data")
+    data = _get_dict(msg, "data")
+    if msg["event"] == "policy.shadow" and ("verdict" in data) == ("failure" in data):
+        _fail('"data" of policy.shadow has either a verdict or a failure')
 
 
 def _gap(msg: Message) -> None:

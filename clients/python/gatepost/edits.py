@@ -16,6 +16,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Sequence
 
+from ._line import MAX_INT
+
 __all__ = [
     "Edit",
     "add_header",
@@ -105,7 +107,7 @@ def _check_value(name: str, value: object) -> None:
 
 def _check_int(fields: Mapping[str, Any], key: str, low: int, default: object = None) -> None:
     value = fields.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**31:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_INT:
         raise ValueError(f"{key} must be an integer from {low}, not {value!r}")
 
 

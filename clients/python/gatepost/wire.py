@@ -4,7 +4,7 @@ Most users need nothing from here. decode() and encode() convert lines, check() 
 """
 
 from ._line import MAX_DEPTH, MAX_INT, MAX_LINE, Message, WireError, b64, decode, encode, is_int
-from ._shape import BODY_MODES, EVENTS, EXTEND_MAX, FACTS, HOOKS, check, check_body, check_must
+from ._shape import BODY_MODES, EVENTS, EXTEND_MAX, FACTS, HOOKS, check, check_body, check_must, check_need
 
 __all__ = [
     "BODY_MODES",
@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "check_body",
     "check_must",
+    "check_need",
     "decode",
     "encode",
     "is_int",

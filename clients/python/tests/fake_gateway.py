@@ -44,8 +44,9 @@ HELLO: Message = {
     "type": "hello", "protocol": "gatepost-policy", "versions": [1],
     "gateway": {"name": "mx1", "worker": 0, "epoch": "E", "software": "gatepost/test"},
     "hooks": ["connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data", "message", "disconnect"],
-    "context": ["client", "listener", "helo", "tls", "auth", "mail", "recipients"], "body": ["none", "headers", "inline", "path"],
-    "limits": {"line": 1048576}, "ping_ms": 15000,
+    "context": ["client", "listener", "helo", "tls", "auth", "mail", "recipients", "labels"],
+    "edits": ["add_header"], "body": ["none", "headers", "inline", "path", "fd"],
+    "limits": {"line": 1048576, "keep": 4096}, "ping_ms": 15000,
 }  # fmt: skip
 
 
@@ -96,15 +97,15 @@ def dial(path: str) -> Peer:
             threading.Event().wait(0.01)
 
 
-def registered(path: str, spool: Optional[str] = None) -> Tuple[Peer, Message]:
-    """A connection after the handshake, and the register message."""
+def registered(path: str, spool: Optional[str] = None, **ready: Any) -> Tuple[Peer, Message]:
+    """A connection after the handshake, and the register message. `ready`: its fields that are not the usual."""
     peer = dial(path)
     peer.send(HELLO)
     register = peer.receive()
     assert register is not None
-    hooks = {hook: {"deadline_ms": 3000} for hook in register["hooks"]}
-    peer.send({"type": "ready", "version": 1, "policy": "p", "hooks": hooks, "missing": [], "window": 64,
-               "body": register["body"], "spool": spool})  # fmt: skip
+    hooks = {hook: {"deadline_ms": 3000, "extend_ms": 60000} for hook in register["hooks"]}
+    peer.send({"type": "ready", "version": 1, "policy": "p", "mode": "enforce", "grants": [], "hooks": hooks, "missing": [],
+               "window": 64, "body": register["body"], "spool": spool, **ready})  # fmt: skip
     return peer, register
 
 
