@@ -3,7 +3,9 @@
 #
 #   socat UNIX-LISTEN:/run/gatepost/shell.sock,fork,unlink-early EXEC:clients/shell/policy.sh
 #
-# jq reads a line and writes the answer at once (--unbuffered); one process serves one connection.
+# jq reads a line and writes the answer at once (--unbuffered); one process serves one connection. A ping must be
+# answered, or the gateway gives the connection up when mail is quiet. An error is for the author: it goes to the
+# log. A cancel needs nothing, since each request is answered at once; what is unknown is ignored.
 exec jq --unbuffered -c '
 	if .type == "hello" then
 		{type: "register", version: 1, service: "shell", hooks: {mail: {}}}
@@ -13,6 +15,8 @@ exec jq --unbuffered -c '
 		{type: "reply", id, verdict: "accept"}
 	elif .type == "ping" then
 		{type: "pong"}
+	elif .type == "error" then
+		"the gateway says: \(.message)\n" | stderr | empty
 	else
 		empty
 	end'

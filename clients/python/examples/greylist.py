@@ -25,7 +25,7 @@ class Greylist:
     def __init__(self, database: str, delay: float, now: Callable[[], float] = time.time) -> None:
         self.delay = delay
         self.now = now
-        self.database = sqlite3.connect(database)
+        self.database = sqlite3.connect(database, check_same_thread=False)  # one thread at a time, see below
         self.database.execute("PRAGMA journal_mode=WAL")
         self.database.execute(
             "CREATE TABLE IF NOT EXISTS seen (network TEXT, sender TEXT, recipient TEXT, first REAL, last REAL,"
@@ -55,7 +55,9 @@ def network_of(ip: Optional[str]) -> str:
 
 
 def make_service(greylist: Greylist) -> gatepost.Service:
-    service = gatepost.Service("greylist")
+    # SQLite waits for the disk, so the function is a plain one and runs in a thread: in one, since a
+    # connection to the database is for one at a time.
+    service = gatepost.Service("greylist", threads=1)
 
     @service.rcpt(need=["client", "mail"])
     def rcpt(request: gatepost.Request) -> gatepost.Verdict:

@@ -12,7 +12,11 @@ sys.path.insert(0, str(ROOT / "clients" / "python" / "examples"))
 
 import blocklist  # noqa: E402
 import greylist  # noqa: E402
+import recipients  # noqa: E402
+import scanner  # noqa: E402
+import subject_tag  # noqa: E402
 from fake_gateway import HELLO, Peer, dial, mailbox, registered, request, running  # noqa: E402
+from gatepost.testing import Session  # noqa: E402
 
 
 class Examples(unittest.TestCase):
@@ -36,21 +40,58 @@ class Examples(unittest.TestCase):
             self.assertEqual((peer.receive() or {})["verdict"], "reject")
             peer.close()
 
-    def test_greylist(self) -> None:
-        now = [1000.0]
+    def test_greylist_over_sockets(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            lists = greylist.Greylist(f"{folder}/g.db", 300, lambda: now[0])
-            self.assertEqual(lists.wait("n", "s", "r"), 300)
-            now[0] += 299
-            self.assertEqual(lists.wait("n", "s", "r"), 1)
-            now[0] += 1
-            self.assertEqual(lists.wait("n", "s", "r"), 0)
-            self.assertEqual(lists.wait("n", "s", "other"), 300)
-            now[0] += greylist.FORGET_AFTER + 1
-            self.assertEqual(lists.wait("n", "s", "r"), 300)
+            lists = greylist.Greylist(f"{folder}/g.db", 300)
+            with running(greylist.make_service(lists)) as path:
+                peer, _ = registered(path)
+                for number in range(1, 9):
+                    self.assertEqual(self.ask(peer, number, "rcpt", f"bob{number}", "example.com"), "4.7.1")
+                peer.close()
             lists.database.close()
         self.assertEqual(greylist.network_of("192.0.2.77"), "192.0.2.0/24")
         self.assertEqual(greylist.network_of("2001:db8::1"), "2001:db8::/64")
+
+    def test_recipients(self) -> None:
+        service = recipients.make_service({"alice@example.com"})
+        session = Session(service)
+        session.mail("spam@example.net")
+        self.assertEqual(session.rcpt("Alice@Example.com").code, 250)
+        answers = [session.rcpt(f"guess{number}@example.com") for number in range(4)]
+        self.assertEqual([answer.code for answer in answers], [550] * 4)
+        self.assertEqual((answers[3].request or {})["context"]["labels"], ["guesser"])
+        session.rset()
+        session.mail("spam@example.net")  # the count outlives the transaction
+        answer = session.rcpt("guess@example.com")
+        self.assertEqual((answer.verdict, answer.code), ("disconnect", 421))
+
+    def test_subject_tag(self) -> None:
+        service = subject_tag.make_service("[EXT]")
+        for before, after in (
+            (b"A: 1\r\nSubject: Hello\r\n\r\nhi", b"A: 1\r\nSubject: [EXT] Hello\r\n\r\nhi"),
+            (b"subject: =?utf-8?q?a?=\r\n =?utf-8?q?b?=\r\n\r\n", b"Subject: [EXT] =?utf-8?q?a?=\r\n =?utf-8?q?b?=\r\n\r\n"),
+            (b"Subject: [EXT] Hello\r\n\r\n", b"Subject: [EXT] Hello\r\n\r\n"),
+            (b"Subject: caf\xc3\xa9\r\n\r\n", b"Subject: [EXT] caf\xc3\xa9\r\n\r\n"),
+            (b"Subject: caf\xe9\r\n\r\n", b"Subject: [EXT] caf\xef\xbf\xbd\r\n\r\n"),
+            (b"Subject:\r\n\r\n", b"Subject: [EXT]\r\n\r\n"),
+            (b"A: 1\r\n\r\n", b"A: 1\r\nSubject: [EXT]\r\n\r\n"),
+            (b"", b"Subject: [EXT]\r\n"),
+        ):
+            session = Session(service)
+            session.mail("a@example.net")
+            session.rcpt("b@example.com")
+            self.assertEqual(session.message(before).message, after)
+
+    def test_scanner(self) -> None:
+        service = scanner.make_service([b"evil"])
+        across = b"x" * (scanner.PIECE - 2) + b"evil"
+        for content, held in ((b"good", False), (b"is evil", True), (across, True), (b"x" * 2 * scanner.PIECE + b"ev", False)):
+            session = Session(service)
+            session.mail("a@example.net")
+            session.rcpt("b@example.com")
+            answer = session.message(content)
+            self.assertEqual((answer.code, answer.quarantine), (250, held))
+        self.assertEqual(answer.more_time[0], scanner.PATIENCE)
 
     def service_without_sdk(self, *command: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +101,11 @@ class Examples(unittest.TestCase):
                 peer = dial(path)
                 peer.send(HELLO)
                 self.assertEqual((peer.receive() or {})["hooks"], {"mail": {}})
-                peer.send({"type": "ready", "version": 1})
+                peer.send({"type": "ready", "version": 1}, {"type": "ping"})
+                self.assertEqual(peer.receive(), {"type": "pong"})
+                # None of these is answered, and none does harm.
+                peer.send({"type": "error", "fatal": False, "code": "bad_reply", "message": "a \"test\""}, {"type": "x_later"},
+                          {"type": "cancel", "ids": [5], "why": "client_gone"})  # fmt: skip
                 self.assertEqual(self.ask(peer, 5, "mail", "spam", "example.net"), "5.7.1")
                 self.assertEqual(self.ask(peer, 6, "mail", "ham", "example.net"), "accept")
                 peer.sock.shutdown(socket.SHUT_WR)

@@ -254,7 +254,11 @@ class Sessions(unittest.TestCase):
         asked: List[str] = []
 
         def on(verdict: gatepost.Verdict) -> Any:
-            return lambda request: asked.append(request.hook) or verdict
+            def function(request: gatepost.Request) -> gatepost.Verdict:
+                asked.append(request.hook)
+                return verdict
+
+            return function
 
         stands = gatepost.accept("welcome", until="session")
         session = Session(service_of(ehlo=on(stands), mail=on(gatepost.reject()), auth=on(gatepost.reject())), tls=True)
@@ -266,20 +270,19 @@ class Sessions(unittest.TestCase):
         session = Session(service_of(ehlo=on(stands), mail=on(gatepost.reject())))
         session.ehlo()
         session.starttls()  # what was said in clear counts no more
-        self.assertEqual((session.ehlo().asked, session.rset()), (True, None))
+        self.assertTrue(session.ehlo().asked)
         session = Session(service_of(connect=on(stands), mail=on(gatepost.reject())))
         session.starttls()
         self.assertEqual(session.mail("a@x").code, 250)
 
-        no = gatepost.tempfail("busy", 421, until="transaction")
-        session = Session(service_of(rcpt=on(gatepost.tempfail("busy", 452, "4.2.2", until="transaction")), mail=on(gatepost.accept())))
+        busy = gatepost.tempfail("busy", 452, "4.2.2", until="transaction")
+        session = Session(service_of(rcpt=on(busy), mail=on(gatepost.accept())))
         session.mail("a@x")
         first, second = session.rcpt("b@x"), session.rcpt("c@x")
         self.assertEqual((first.asked, second.asked, second.code, second.text), (True, False, 452, ("busy",)))
         session.rset()
         session.mail("a@x")
         self.assertTrue(session.rcpt("b@x").asked)
-        self.assertEqual(no.until, "transaction")
 
     def test_discard(self) -> None:
         session = Session(service_of(rcpt=lambda request: gatepost.discard() if request.args["local"] == "spam" else gatepost.accept(), message=accept))
@@ -321,9 +324,12 @@ class Sessions(unittest.TestCase):
         self.assertEqual(answer.message, b"X-A: 1\r\nSUBJECT: [EXT] hi\r\n\r\nhi\r\n")
         self.assertEqual((answer.sender, answer.recipients), ("", ("archive@x",)))
         senders = []
-        session = Session(service_of(
-            mail=always(gatepost.accept(edits=[edits.set_sender("c@y")])), rcpt=lambda request: senders.append(request.sender) or gatepost.accept(),
-        ))  # fmt: skip
+
+        def rcpt(request: gatepost.Request) -> gatepost.Verdict:
+            senders.append(request.sender)
+            return gatepost.accept()
+
+        session = Session(service_of(mail=always(gatepost.accept(edits=[edits.set_sender("c@y")])), rcpt=rcpt))
         self.assertEqual((self.deliver(session).sender, senders), ("c@y", ["c@y"]))
 
     def test_implied_steps(self) -> None:
