@@ -16,7 +16,7 @@ exec jq --unbuffered -c '
 	elif .type == "ping" then
 		{type: "pong"}
 	elif .type == "error" then
-		"the gateway says: \(.message)\n" | stderr | empty
+		"the gateway says: \(.message)" | debug | empty
 	else
 		empty
 	end'

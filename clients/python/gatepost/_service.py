@@ -95,7 +95,8 @@ class Service:
 
     Functions may be async or plain. Async ones run concurrently in the event loop; one that blocks stops
     all others, and a ping that is not answered within 15 s costs the connection. Plain ones run in
-    a pool of threads, so they may block, and must lock what they share. Answers are sent in any order.
+    a pool of threads, so they may block, and must lock what they share; one that never returns keeps the process
+    from ending. Answers are sent in any order.
 
     An exception, None or anything else that is not a Verdict is logged and answered with
     tempfail 451 4.3.0, never with acceptance; so is a verdict that does not fit its hook. When the gateway

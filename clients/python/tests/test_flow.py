@@ -171,6 +171,7 @@ class Flow(unittest.TestCase):
             return gatepost.bypass()
 
         with running(service) as path:
+            grants: List[str]
             for grants, verdict in ((["bypass"], "bypass"), ([], "tempfail")):
                 peer, _ = registered(path, mode="shadow", grants=grants, missing=["client.name"])
                 peer.send(mail(1))
@@ -323,7 +324,6 @@ class Descriptors(unittest.TestCase):
                 while True:
                     passed.append(os.dup(passed[0]))
             peer.sock.sendmsg([b"{"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", passed[:3]))])
-            peer.send_raw(self.line(by_descriptor(1, 4))[1:])
             self.assertIsNone(peer.receive())
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             for descriptor in passed:
