@@ -58,6 +58,7 @@ class Session(Play):
     proxy           facts of a load balancer, such as {"ip": "192.0.2.1", "port": 4711}
     listener        the name of the listener
     tls             TLS from the first octet. Otherwise starttls() begins it
+    sni             the server name that the client asks for in the TLS handshake
     peer            the client's certificate: {"verified": True, "subject": ..., "issuer": ..., "fingerprint": ...}
     policy          the name of the service in the gateway's configuration
     body            the body mode to use, one of the service's. None: the first that fits, as a gateway chooses

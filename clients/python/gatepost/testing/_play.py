@@ -44,6 +44,7 @@ class Play:
         proxy: Optional[Mapping[str, Any]] = None,
         listener: str = "mx",
         tls: bool = False,
+        sni: Optional[Octets] = None,
         peer: Optional[Mapping[str, Any]] = None,
         policy: str = "test",
         body: Optional[str] = None,
@@ -69,8 +70,13 @@ class Play:
             self._context["client"].update(name=client_name, name_verified=client_name_verified)
         if proxy is not None:
             self._context["client"]["proxy"] = {"tls": False, **proxy}
-        self._tls: Dict[str, Any] = dict(TLS, **({"peer": dict(peer)} if peer else {}))
-        self._implicit_tls = tls
+        self._tls: Dict[str, Any] = dict(TLS)
+        if sni is not None:
+            self._tls.update(octets("sni", sni))
+        if peer is not None:
+            self._tls["peer"] = dict(peer)
+        if tls:
+            self._context["tls"] = self._tls
         options = {hook: {"deadline_ms": deadline_ms, **({"extend_ms": extend_ms} if extend_ms else {})} for hook in service._functions}
         options.update({"disconnect": {}} if "disconnect" in options else {})
         self._spool = tempfile.mkdtemp(prefix="gatepost.") if "path" in service.body else None
@@ -200,9 +206,7 @@ class Play:
 
     async def step_connect(self) -> Answer:
         self._check("connect", "connect" not in self._done, "it was done")
-        if self._implicit_tls:
-            self._context["tls"] = self._tls
-            await self._imply("secure")
+        await self._imply("secure")
         return await self._ask("connect", {})
 
     async def step_secure(self) -> Answer:
@@ -238,7 +242,7 @@ class Play:
         self, user: Octets, password: Optional[Octets] = None, *, token: Optional[Octets] = None,
         mechanism: str = "", authzid: Optional[Octets] = None,
     ) -> Answer:  # fmt: skip
-        self._check("AUTH", "tls" in self._context or self._implicit_tls, "it is offered under TLS only: Session(tls=True) or starttls()")
+        self._check("AUTH", "tls" in self._context, "it is offered under TLS only: Session(tls=True) or starttls()")
         self._check("AUTH", self.transaction is None and "auth" not in self._context, "not in a transaction, and once only")
         if (password is None) == (token is None):
             raise ValueError("AUTH needs a password or a token")
