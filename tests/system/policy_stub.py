@@ -163,9 +163,11 @@ class Fault:
 TIMEOUT = ("timeout",)
 BAD = ("bad_reply",)
 AWAY = ("unavailable",)
-# A broken line ends the connection, and the questions on it are lost. They are asked a second time; those that come while
-# it is down find none.
+# The questions on a connection that has ended are asked a second time; those that come while it is down find none.
 LOST = ("lost", "unavailable")
+# A broken line ends the connection too, but what hung on it may have been refused.
+BROKEN = ("bad_reply", "unavailable")
+
 
 def always(octets: bytes) -> Callable[[Line, Message], None]:
     return answers(lambda number: octets)
@@ -186,12 +188,12 @@ FAULTS = {
         Fault("hang", "never answers", "request", nothing, TIMEOUT),
         Fault("exit", "its process exits", "request", leave, LOST),
         Fault("kill", "its process is killed", "request", kill, LOST),
-        Fault("garbage", "answers with what is no JSON", "request", always(b"\xff\xfe garbage }{\n"), LOST, "bad_json"),
-        Fault("duplicate_keys", "accepts and rejects in one", "request", answers(both), LOST, "bad_json"),
-        Fault("oversized_line", "sends a line above 1 MiB", "request", always(b" " * LINE_MAX + b"{}\n"), LOST, "line_too_long"),
-        Fault("depth", "accepts, with JSON 10,000 levels deep", "request", spoiled(b"[" * 10000 + b"]" * 10000), LOST, "bad_json"),
-        Fault("invalid_utf8", "accepts, with octets that are no UTF-8", "request", spoiled(b'"\xc3\x28"'), LOST, "bad_json"),
-        Fault("nul", "accepts, with the escape of a NUL", "request", spoiled(b'"a\\u0000b"'), LOST, "bad_json"),
+        Fault("garbage", "answers with what is no JSON", "request", always(b"\xff\xfe garbage }{\n"), BROKEN, "bad_json"),
+        Fault("duplicate_keys", "accepts and rejects in one", "request", answers(both), BROKEN, "bad_json"),
+        Fault("oversized_line", "sends a line above 1 MiB", "request", always(b" " * LINE_MAX + b"{}\n"), BROKEN, "line_too_long"),
+        Fault("depth", "accepts, with JSON 10,000 levels deep", "request", spoiled(b"[" * 10000 + b"]" * 10000), BROKEN, "bad_json"),
+        Fault("invalid_utf8", "accepts, with octets that are no UTF-8", "request", spoiled(b'"\xc3\x28"'), BROKEN, "bad_json"),
+        Fault("nul", "accepts, with the escape of a NUL", "request", spoiled(b'"a\\u0000b"'), BROKEN, "bad_json"),
         Fault("wrong_id", "answers a question never asked", "request", answers(lambda n: reply(n + 1000000)), TIMEOUT, "unknown_id"),
         Fault("reply_twice", "answers twice", "request", answers(lambda n: reply(n) * 2), (), "unknown_id"),
         Fault("wrong_class", "tempfail with code 550", "request", replies(verdict="tempfail", code=550), BAD, "bad_reply"),
