@@ -159,13 +159,13 @@ void smtp_verdict(struct smtp *s, const struct verdict *verdict)
 	char problem[128];
 
 	assert(smtp_awaits_verdict(s) && fits(verdict->kind, s->hook));
-	assert(!verdict_problem(verdict, problem, sizeof problem));
 	s->verdict = (struct verdict){
 		.kind = verdict->kind,
 		.code = verdict->code,
 		.text = mem_copy_string(verdict->text),
 	};
 	memcpy(s->verdict.status, verdict->status, sizeof s->verdict.status);
+	assert(!verdict_problem(&s->verdict, problem, sizeof problem));
 	s->answered = true;
 }
 

@@ -42,9 +42,16 @@ class Schema(unittest.TestCase):
             client.reply()
             client.say("GET / HTTP/1.1")
 
+    def gateway(self, path: str) -> Gateway:
+        """The same service twice: it decides, it must be there, and it is asked once more only to be watched."""
+        made = Gateway(policies={"judge": path, "watched": path}, policy_options="    on_failure: accept\n")
+        text = made.config.read_text()
+        made.config.write_text(text.replace("- name: judge\n", "- name: judge\n    required: true\n").replace("- name: watched\n", "- name: watched\n    mode: shadow\n"))
+        return made
+
     def test_every_event(self) -> None:
         schema = json.loads((ROOT / "protocol/schema/event.json").read_text())
-        with socket_folder() as folder, Gateway(policies={"judge": f"{folder}/p.sock"}, policy_options="    on_failure: accept\n") as gateway:
+        with socket_folder() as folder, self.gateway(f"{folder}/p.sock") as gateway:
             with gateway.connect() as client:  # no service yet
                 client.start("EHLO early")
             with service_process(f"{folder}/p.sock", SERVICE):
@@ -52,6 +59,7 @@ class Schema(unittest.TestCase):
                 self.talk(gateway)
                 gateway.wait_for("disconnect", 3)
             gateway.wait_for("policy.service", 2)
+            gateway.wait_for("gateway.unready")
             with socket.socket(socket.AF_UNIX) as sock:
                 sock.connect(str(gateway.events_socket))
                 sock.sendall(b'{"type":"subscribe","version":1,"from":"oldest"}\n')

@@ -113,7 +113,7 @@ static void expect_break(struct world *world, const char *text)
 	asked_fini(&asked);
 	world_wait(world, fake_count(&world->fakes[0], "\"fatal\":true") == 2);
 	assert_int_equal(world_count_events(world, "policy.bad_reply session=- policy=one"), 2);
-	assert_int_equal(world_count_events(world, "class=lost action=tempfail"), 1);
+	assert_int_equal(world_count_events(world, "class=bad_reply action=tempfail"), 1);
 	world_wait(world, policy_is_connected(world->policy));
 	expect_works(world);
 }

@@ -246,7 +246,7 @@ static void test_line_too_long(void **state)
 	world_wait(world, fake_count(&world->fakes[0], "\"code\":\"line_too_long\""));
 	fake_stop(&world->fakes[0]);
 	asked_expect(&asked, VERDICT_TEMPFAIL, 451, "4.3.0", "one");
-	assert_true(world_has_event(world, "class=lost"));
+	assert_true(world_has_event(world, "class=bad_reply"));
 	asked_fini(&asked);
 	fake_listen(&world->fakes[0]);
 	world_wait(world, policy_is_connected(world->policy));
