@@ -94,6 +94,7 @@ static void test_numbers_and_folds_stay(void **state)
 	struct verdict v = decode("valid/reply-edit-nth-large.json");
 
 	(void)state;
+	/* 2^32 must not become 0, which is all of them. */
 	assert_int_equal(v.edits[0].nth, UINT_MAX);
 	verdict_fini(&v);
 	v = decode("valid/reply-edit-folded.json");

@@ -194,7 +194,7 @@ static void test_labels_and_what_was_kept(void **state)
 	examples_assert_equal(&out, "valid/request-rcpt-keep.json");
 
 	/* Nothing, and what was forgotten, leave no trace. */
-	r.context.labels = NULL;
+	r.context.labels = "";
 	asking.keep_session = "";
 	asking.keep_transaction = NULL;
 	hook_json_request(&out, &r, &asking);
