@@ -67,8 +67,8 @@ const char *verdict_until_word(enum verdict_until until);
 bool verdict_until_from_word(const char *word, enum verdict_until *until);
 /* The code and status of the reply to `hook`, defaults filled in: a lone code or status gives the
  * other its class (550 alone: 5.0.0 is never said, the default status is used when its class fits,
- * else "5.7.1" or "4.7.1"). Accept gives 0 and "" where nothing is set: the command's own 2yz or
- * 354 reply is used. The status is valid as long as the verdict. */
+ * else "5.7.1" or "4.7.1"). Accept, bypass, quarantine and discard give 0 and "" where nothing is
+ * set: the command's own 2yz or 354 reply is used. The status is valid as long as the verdict. */
 int verdict_code(const struct verdict *v, enum hook hook);
 const char *verdict_status(const struct verdict *v, enum hook hook);
 /* NULL when all but what is kept keeps the rules (class of the code fits the kind, status fits the
