@@ -47,7 +47,7 @@ static void call_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 	ev_timer_stop(loop, timer);
 	if (!(revents & EV_CUSTOM)) {
-		if (!call->connection && call->attempt == 1 && has_patience(call))
+		if (!call->connection && has_patience(call))
 			return;
 		call->end = why_over(call);
 	}

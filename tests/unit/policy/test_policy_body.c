@@ -188,6 +188,7 @@ static void test_descriptor_for_a_message_only(void **state)
 	assert_int_equal(world->fakes[0].fds_len, 0);
 }
 
+/* The line is as good as before. */
 static void test_descriptor_cannot_be_made(void **state)
 {
 	struct world *world = *state;
@@ -201,6 +202,11 @@ static void test_descriptor_cannot_be_made(void **state)
 	assert_true(world_has_event(world, "hook=message class=storage action=tempfail"));
 	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 0);
 	asked_fini(&asked);
+	message_init(&asked, world, 100);
+	asked.body = "/dev/null";
+	expect_sent(&asked);
+	assert_int_equal(fake_count(&world->fakes[0], REQUEST), 1);
+	assert_int_equal(world->fakes[0].fds_len, 1);
 }
 
 /* More recipients than a line can hold: not sent, not accepted, and the line lives on. */

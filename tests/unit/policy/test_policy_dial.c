@@ -69,6 +69,16 @@ static void test_the_right_account(void **state)
 	expect_verdict(world, VERDICT_ACCEPT);
 }
 
+static void test_any_account_when_none_is_named(void **state)
+{
+	struct world *world = *state;
+
+	only_one(world);
+	world->services[0].uid = getuid() + 1;
+	world_start(world);
+	expect_verdict(world, VERDICT_ACCEPT);
+}
+
 static void test_another_account_is_told_nothing(void **state)
 {
 	struct world *world = *state;
@@ -259,6 +269,7 @@ int main(void)
 		TEST(test_handshake),
 		TEST(test_spool_for_path_only),
 		TEST(test_the_right_account),
+		TEST(test_any_account_when_none_is_named),
 		TEST(test_another_account_is_told_nothing),
 		TEST(test_lines_of_no_use_are_counted),
 		TEST(test_service_comes_later),
