@@ -1,7 +1,7 @@
 /* policy: asks the policy services of a listener, one after the other, and gives one verdict.
  *
  *      session --policy_ask--> chain --> service --> connection (line_link) --> process
- *         ^                      |  next one while the answers are "accept"
+ *         ^                      |  next one while the answers let it pass
  *         `---- on_verdict ------'
  *
  * A service may hang, crash, lie or flood: its own failure policy applies to the questions it has,
@@ -30,7 +30,8 @@ struct policy_service_settings {
 	unsigned hooks;	    /* 1u << HOOK_x; ~0u: whatever it registers */
 	double timeout;	    /* seconds */
 	double timeout_max; /* the same with all that progress adds; not above timeout: none */
-	/* What a failed question means, by hook and class. */
+	/* What a failed question means, by hook and class: accept, quarantine, tempfail, reject or
+	 * disconnect. */
 	enum verdict_kind actions[HOOK_MAX][FAILURE_CHOICES];
 	bool shadow;	 /* asked, never waited for, its verdicts only reported */
 	bool required;	 /* see policy_is_ready() */
