@@ -171,8 +171,8 @@ class Flow(unittest.TestCase):
             return gatepost.bypass()
 
         with running(service) as path:
-            grants: List[str]
-            for grants, verdict in ((["bypass"], "bypass"), ([], "tempfail")):
+            granted: Dict[str, List[str]] = {"bypass": ["bypass"], "tempfail": []}
+            for verdict, grants in granted.items():
                 peer, _ = registered(path, mode="shadow", grants=grants, missing=["client.name"])
                 peer.send(mail(1))
                 self.assertEqual((peer.receive() or {})["verdict"], verdict)

@@ -41,8 +41,11 @@ class Requests(unittest.TestCase):
         keep = wanted.get("keep", {})
 
         @service.disconnect
-        def look(request: gatepost.Request) -> gatepost.Verdict:
+        def tell(request: gatepost.Request) -> None:
             self.seen.append(dict(request.message))
+
+        def look(request: gatepost.Request) -> gatepost.Verdict:
+            tell(request)
             return gatepost.accept()
 
         for hook in ("connect", "ehlo", "starttls", "secure", "auth", "rcpt", "data", "message"):
@@ -77,7 +80,7 @@ class Requests(unittest.TestCase):
         if "auth" in context:
             session.auth(gatepost.raw(context["auth"], "user"), "secret", mechanism=context["auth"]["mechanism"])
         if hook in ("ehlo", "auth"):
-            given = {name: gatepost.raw(args, name) for name in ("user", "authzid", "password", "token", "name") if name in args}
+            given: Dict[str, Any] = {name: gatepost.raw(args, name) for name in ("user", "authzid", "password", "token", "name") if name in args}
             session.auth(mechanism=args["mechanism"], **given) if hook == "auth" else session.ehlo(**given)
         elif hook == "starttls":
             session.starttls()

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import unittest
+from typing import Any, Dict
 
 from gatepost import wire
 
@@ -36,6 +37,7 @@ class Examples(unittest.TestCase):
         self.assertEqual(raw({"name": "caf\ufffd", "name_b64": "Y2Fm6Q=="}, "name"), b"caf\xe9")
 
     def test_encode_refuses(self) -> None:
+        bad: Dict[str, Any]
         for bad in ({"x": float("nan")}, {"x": "\ud800"}, {"x": b"bytes"}, {"x": "y" * wire.MAX_LINE}):
             with self.assertRaises(wire.WireError):
                 wire.encode(bad)
