@@ -179,26 +179,19 @@ class Connection:
 
     def _request(self, message: wire.Message) -> None:
         number = message.get("id")
-        descriptor = self._channel.descriptor() if _by_descriptor(message) else None
+        passed = _by_descriptor(message)
+        descriptor = self._channel.descriptor() if passed else None
+        function = None
         try:
             if number is not None and (not wire.is_int(number) or number in self._pending):
                 raise wire.WireError("bad_message", f"the gateway sent a request with a bad id {number!r}")
-            request = Request(message, self._ready, descriptor=descriptor, extend=functools.partial(self._extend, number))
-        except BaseException:
-            if descriptor is not None:
+            function = self._function_for(message, "the descriptor is missing" if passed and descriptor is None else "")
+        finally:
+            if function is None and descriptor is not None:
                 os.close(descriptor)
-            raise
-        try:
-            wire.check(message)
-            function = self._service._functions.get(request.hook)
-            if function is None:
-                raise wire.WireError("unknown_hook", f"no function is registered for hook {request.hook!r}")
-        except wire.WireError as error:
-            request.body.close()
-            log.warning("request %s cannot be understood: %s", number, error)
-            if number is not None:
-                self._send(_FAILURE.message(number))
+        if function is None:
             return
+        request = Request(message, self._ready, descriptor=descriptor, extend=functools.partial(self._extend, number))
         # The reply is sent by the callback: it comes even if the task is cancelled before it starts.
         task = asyncio.ensure_future(self._call(function, request))
         if request.hook == "disconnect" or number is None:
@@ -207,6 +200,23 @@ class Connection:
         else:
             self._pending[number] = task
             task.add_done_callback(functools.partial(self._answer, request, number))
+
+    def _function_for(self, message: wire.Message, problem: str) -> Optional[Callable[[Request], Any]]:
+        """None: the request cannot be understood. That was answered."""
+        number = message.get("id")
+        try:
+            wire.check(message)
+            if problem:
+                raise wire.WireError("bad_message", problem)
+            function = self._service._functions.get(message["hook"])
+            if function is None:
+                raise wire.WireError("unknown_hook", f"no function is registered for hook {message['hook']!r}")
+            return function
+        except wire.WireError as error:
+            log.warning("request %s cannot be understood: %s", number, error)
+            if number is not None:
+                self._send(_FAILURE.message(number))
+            return None
 
     async def _call(self, function: Callable[[Request], Any], request: Request) -> Any:
         """A plain function has a thread of the pool, so that the loop goes on (and answers pings) while it works."""

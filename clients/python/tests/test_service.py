@@ -1,11 +1,14 @@
 """The policy side over real sockets."""
 
 import asyncio
+import json
 import logging
 import os
+import pathlib
 import tempfile
 import threading
 import unittest
+from typing import Any, Dict, List
 
 import gatepost
 from fake_gateway import HELLO, dial, mailbox, registered, request, running
@@ -175,6 +178,30 @@ class Service(unittest.TestCase):
             peer.send_raw(b"garbage\n")
             self.assertIsNone(peer.receive())  # nothing was sent for it, and garbage ends the connection
             peer.close()
+
+    def test_requests_that_break_the_protocol_are_never_accepted(self) -> None:
+        service = gatepost.Service("s", body=["fd"])
+        for hook in ("connect", "mail", "rcpt", "auth", "message"):
+            getattr(service, hook)(lambda request: gatepost.accept())
+        service.disconnect(lambda request: None)
+        examples = pathlib.Path(__file__).resolve().parents[3] / "protocol" / "examples" / "invalid"
+        lines = [path.read_bytes() for path in sorted(examples.glob("request-*"))]
+        self.assertGreater(len(lines), 15)
+        spoilt: List[Dict[str, Any]] = [{"hook": None}, {"hook": 7}, {"args": None}, {"args": []}, {"context": []}, {"args": {"size": 1, "body": "fd"}}, {"args": {"size": 1, "body": {"mode": "fd"}}}]
+        for more in spoilt:
+            lines.append(json.dumps({**request(6, "message", size=1, body={"mode": "none"}), **more}).encode() + b"\n")
+        logging.disable(logging.NOTSET)
+        with running(service) as path, self.assertLogs("gatepost") as logs:
+            for line in lines:
+                with self.subTest(line=line):
+                    peer, _ = registered(path)
+                    peer.send_raw(line)
+                    if "id" not in json.loads(line):
+                        peer.send({"type": "ping"})
+                    reply = peer.receive()  # None: the connection was closed
+                    self.assertTrue(reply is None or reply.get("verdict", reply["type"]) in ("tempfail", "pong"), reply)
+                    peer.close()
+        self.assertNotIn("internal error", "\n".join(logs.output))
 
     def test_several_connections(self) -> None:
         service = gatepost.Service("s")

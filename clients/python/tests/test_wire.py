@@ -3,7 +3,7 @@
 import json
 import pathlib
 import unittest
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from gatepost import wire
 
@@ -37,8 +37,8 @@ class Examples(unittest.TestCase):
         self.assertEqual(raw({"name": "caf\ufffd", "name_b64": "Y2Fm6Q=="}, "name"), b"caf\xe9")
 
     def test_encode_refuses(self) -> None:
-        bad: Dict[str, Any]
-        for bad in ({"x": float("nan")}, {"x": "\ud800"}, {"x": b"bytes"}, {"x": "y" * wire.MAX_LINE}):
+        bads: List[Dict[str, Any]] = [{"x": float("nan")}, {"x": "\ud800"}, {"x": b"bytes"}, {"x": "y" * wire.MAX_LINE}]
+        for bad in bads:
             with self.assertRaises(wire.WireError):
                 wire.encode(bad)
         self.assertEqual(json.loads(wire.encode({"x": "\u00e9\n"})), {"x": "\u00e9\n"})
