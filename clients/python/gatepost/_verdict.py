@@ -105,9 +105,19 @@ def _check_keep(scope: str, value: object) -> None:
     line = encode({"keep": {scope: value}})
     if decode(line) != {"keep": {scope: value}}:
         raise ValueError(f"what is kept for the {scope} must be plain JSON: string keys, lists instead of tuples")
-    octets = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8"))
+    octets = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")) + _more_digits(value)
     if octets > MAX_KEEP:
         raise ValueError(f"what is kept for the {scope} has {octets} octets as JSON, {MAX_KEEP} are allowed")
+
+
+def _more_digits(value: object) -> int:
+    """How many octets longer the gateway writes the real numbers: with up to 17 digits."""
+    if isinstance(value, float):
+        text = format(value, ".17g")
+        return len(text) + (0 if "." in text or "e" in text else 2) - len(json.dumps(value))
+    if isinstance(value, Mapping):
+        return sum(map(_more_digits, value.values()))
+    return sum(map(_more_digits, value)) if isinstance(value, list) else 0
 
 
 def check_answer(reply: Mapping[str, Any], request: Mapping[str, Any], grants: Sequence[str]) -> None:
@@ -267,24 +277,13 @@ def bypass(
 
 
 def discard(
-    text: Optional[Text] = None,
-    code: Optional[int] = None,
-    status: Optional[str] = None,
-    *,
-    reason: Optional[str] = None,
-    labels: Sequence[str] = (),
-    keep_session: Keep = None,
-    keep_transaction: Keep = None,
+    *, reason: Optional[str] = None, labels: Sequence[str] = (), keep_session: Keep = None, keep_transaction: Keep = None
 ) -> Verdict:
-    """Tell the client that all is well, and throw the message away; at rcpt: this recipient only.
+    """Tell the client what it would be told without it, and throw the message away; at rcpt: this recipient only.
 
-    For mail, rcpt, data and message. code: 200 to 299, status: "2.x.y". The client cannot tell
-    it from an acceptance, as long as the text does not say it.
+    For mail, rcpt, data and message. Otherwise as accept().
     """
-    return _make(
-        "discard", text, labels, code=code, status=status, reason=reason,
-        keep_session=keep_session, keep_transaction=keep_transaction,
-    )  # fmt: skip
+    return _make("discard", None, labels, reason=reason, keep_session=keep_session, keep_transaction=keep_transaction)
 
 
 def tempfail(

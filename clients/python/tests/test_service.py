@@ -187,7 +187,10 @@ class Service(unittest.TestCase):
         examples = pathlib.Path(__file__).resolve().parents[3] / "protocol" / "examples" / "invalid"
         lines = [path.read_bytes() for path in sorted(examples.glob("request-*"))]
         self.assertGreater(len(lines), 15)
-        spoilt: List[Dict[str, Any]] = [{"hook": None}, {"hook": 7}, {"args": None}, {"args": []}, {"context": []}, {"args": {"size": 1, "body": "fd"}}, {"args": {"size": 1, "body": {"mode": "fd"}}}]
+        spoilt: List[Dict[str, Any]] = [
+            {"hook": None}, {"hook": 7}, {"args": None}, {"args": []}, {"context": []},
+            {"args": {"size": 1, "body": "fd"}}, {"args": {"size": 1, "body": {"mode": "fd"}}},
+        ]  # fmt: skip
         for more in spoilt:
             lines.append(json.dumps({**request(6, "message", size=1, body={"mode": "none"}), **more}).encode() + b"\n")
         logging.disable(logging.NOTSET)

@@ -221,6 +221,7 @@ class Replies(unittest.TestCase):
             ("mail", gatepost.disconnect(code=550), (550, "5.7.1")),
             ("rcpt", gatepost.discard(), (250, "")),
             ("data", gatepost.accept(), (354, "")),
+            ("rcpt", gatepost.Verdict("discard", ("gone",), 251), (250, "")),
             ("message", gatepost.quarantine(), (250, "")),
         ):
             with self.subTest(hook=hook, verdict=verdict):
@@ -283,6 +284,10 @@ class Sessions(unittest.TestCase):
         session.rset()
         session.mail("a@x")
         self.assertTrue(session.rcpt("b@x").asked)
+        session = Session(service_of(auth=on(gatepost.reject("no", 535, "5.7.8", until="session"))), tls=True)
+        session.auth("a", "b")
+        answer = session.mail("a@x")  # 535 is for AUTH only
+        self.assertEqual((answer.asked, answer.code, answer.status, answer.text), (False, 550, "5.7.8", ("no",)))
 
     def test_discard(self) -> None:
         session = Session(service_of(rcpt=lambda request: gatepost.discard() if request.args["local"] == "spam" else gatepost.accept(), message=accept))

@@ -51,7 +51,7 @@ class Verdicts(unittest.TestCase):
         self.refused([
             (lambda: gatepost.reject("No", 450), "use 500 to 599"),
             (lambda: gatepost.quarantine(code=451), "use 200 to 299"),
-            (lambda: gatepost.discard(status="5.7.1"), "does not fit the verdict discard"),
+            (lambda: gatepost.Verdict("discard", status="5.7.1"), "does not fit the verdict discard"),
             (lambda: gatepost.reject("No", 550, "4.7.1"), "does not match code 550"),
             (lambda: gatepost.tempfail("line\r\n250 OK"), "printable ASCII"),
             (lambda: gatepost.accept("x" * 481), "1 to 480 characters"),
@@ -77,7 +77,9 @@ class Verdicts(unittest.TestCase):
     def test_keep(self) -> None:
         gatepost.accept(keep_session={"a": "x" * (4096 - len('{"a":""}'))})
         gatepost.accept(keep_session={"a": "\u00e9" * 2044}, keep_transaction=nested(14))
+        gatepost.accept(keep_session={"a": [0.5] * 1022})  # 4095 octets
         self.refused([
+            (lambda: gatepost.accept(keep_session={"a": [0.1] * 220}), "4407 octets"),  # 0.10000000000000001
             (lambda: gatepost.accept(keep_session={"a": "x" * (4097 - len('{"a":""}'))}), "4097 octets as JSON, 4096 are allowed"),
             (lambda: gatepost.accept(keep_session={"a": "\u00e9" * 2045}), "4098 octets"),
             (lambda: gatepost.accept(keep_transaction=nested(15)), "nested"),

@@ -7,14 +7,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from .._verdict import IN_TRANSACTION
 
 MAX_LABELS = 64
+_ANYWHERE = (450, 451, 452, 550, 551, 552, 553, 554)  # codes that any command may have
 
 
 class Memory:
     def __init__(self, labels: Sequence[str]) -> None:
         self._keep: Dict[str, Dict[str, Any]] = {}
         self._labels: Dict[str, List[str]] = {"session": list(labels), "transaction": []}
-        self._standing: Dict[str, Mapping[str, Any]] = {}
-        self._from_connect: Optional[Mapping[str, Any]] = None
+        self._standing: Optional[Mapping[str, Any]] = None
+        self._standing_from = ""
 
     def take(self, hook: str, reply: Mapping[str, Any]) -> None:
         for scope, value in reply.get("keep", {}).items():
@@ -25,11 +26,8 @@ class Memory:
         for label in reply.get("labels", ()):
             if label not in self.labels() and len(self.labels()) < MAX_LABELS:
                 labels.append(label)
-        until = reply.get("until", "command")
-        if until != "command":
-            self._standing[until] = reply
-            if hook == "connect":
-                self._from_connect = reply
+        if reply.get("until", "command") != "command":
+            self._standing, self._standing_from = reply, hook
 
     def labels(self) -> List[str]:
         return self._labels["session"] + self._labels["transaction"]
@@ -41,21 +39,22 @@ class Memory:
 
     def standing(self, hook: str) -> Optional[Dict[str, Any]]:
         """The answer that stands at this hook; None: the policy is asked."""
-        if hook in ("auth", "disconnect"):
+        if self._standing is None or hook in ("auth", "disconnect"):
             return None
-        reply = self._standing.get("transaction") or self._standing.get("session")
-        if reply is None:
-            return None
-        if reply["verdict"] in ("accept", "bypass", "quarantine"):
-            return {"verdict": "accept" if reply["verdict"] == "bypass" else reply["verdict"]}
-        left_out = ("code", "status") if reply.get("code") == 421 and hook != "connect" else ()
-        return {key: reply[key] for key in ("verdict", "code", "status", "text", "reason") if key in reply and key not in left_out}
+        fields = ["verdict", "reason"]
+        if self._standing["verdict"] in ("tempfail", "reject"):
+            fields += ["status", "text"]
+            if self._standing.get("code") in ((454, 554) if hook == "starttls" else _ANYWHERE):
+                fields.append("code")
+        return {name: self._standing[name] for name in fields if name in self._standing}
 
     def end_transaction(self) -> None:
         self._keep.pop("transaction", None)
-        self._standing.pop("transaction", None)
+        if self._standing is not None and self._standing["until"] == "transaction":
+            self._standing = None
         self._labels["transaction"] = []
 
     def secure(self) -> None:
         """STARTTLS: answers given in clear stand no more, but for those at connect."""
-        self._standing = {} if self._from_connect is None else {"session": self._from_connect}
+        if self._standing_from != "connect":
+            self._standing = None

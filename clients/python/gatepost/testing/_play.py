@@ -169,7 +169,9 @@ class Play:
         code, status = reply_to_client(hook, reply)
         text = reply.get("text", ())
         lines = (text,) if isinstance(text, str) else tuple(text)
-        if verdict not in ("tempfail", "reject", "disconnect") and hook not in OWN_REPLY:
+        if verdict == "discard":
+            lines = ()  # the client must not be able to tell
+        elif verdict not in ("tempfail", "reject", "disconnect") and hook not in OWN_REPLY:
             lines = lines[:1]
         answer = dataclasses.replace(
             answer, verdict=verdict, code=code, status=status, text=lines, reason=reply.get("reason"),
