@@ -14,12 +14,13 @@ static struct gatepost_verdict decide(struct gatepost_request *request, void *ar
 /* Octets that were sent until nothing more was taken, in whole pings and a part of one. */
 static size_t shout(struct gatepost_server *server, int fd)
 {
-	const size_t len = sizeof PING - 1;
+	static const char ping[] = PING;
+	const size_t len = sizeof ping - 1;
 	size_t sent = 0, stuck = 0;
 
 	while (sent < SENT_MAX && stuck < 100) {
 		ssize_t n =
-			send(fd, PING + sent % len, len - sent % len, MSG_DONTWAIT | MSG_NOSIGNAL);
+			send(fd, &ping[sent % len], len - sent % len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n > 0) {
 			sent += (size_t)n;
