@@ -66,7 +66,8 @@ class Cell:
         return {"alone": [bad], "first": [bad, good], "last": [good, bad]}[self.place]
 
 
-CELLS = [Cell(*cell) for cell in itertools.product(HOOKS, PLACES, ACTIONS)]
+# To accept without a service that is asked at auth alone is a fault of the configuration.
+CELLS = [Cell(*cell) for cell in itertools.product(HOOKS, PLACES, ACTIONS) if cell[0] != "auth" or cell[2] != "accept"]
 
 
 class MatrixGateway(Gateway):
@@ -286,7 +287,7 @@ class Row:
     def judge_failure(self, cell: Cell, event: Dict[str, Any]) -> bool:
         """Whether the session may go on."""
         kind, ms = event["class"], event["ms"]
-        chosen = cell.action if kind in CHOICES and cell.hook != "auth" else "tempfail"
+        chosen = cell.action if kind in CHOICES else "tempfail"
         self.seen[cell].add(kind)
         self.expect(kind in self.fault.classes, f"{cell.name}: class {kind}")
         self.expect(event["policy"] == f"bad-{cell.name}" and event["hook"] == cell.hook, f"{cell.name}: {event}")
@@ -310,7 +311,7 @@ def table(rows: Dict[str, Dict[Cell, Set[str]]], action: str) -> str:
     for name, seen in rows.items():
         line = f"  {name:23}"
         for hook in HOOKS:
-            cells = ["".join(sorted(kind[0].upper() for kind in seen[Cell(hook, place, action)])) or "-" for place in PLACES]
+            cells = ["".join(sorted(kind[0].upper() for kind in seen.get(Cell(hook, place, action), " "))) or "-" for place in PLACES]
             line += f"{' '.join(cells):14}"
         lines.append(line.rstrip())
     return "\n".join(lines)
