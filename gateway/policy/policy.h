@@ -70,8 +70,8 @@ void policy_free(struct policy **p);
  * (until), what they keep, their labels. One a session; no question that names it may be open when
  * it is freed.
  *
- * An answer that stands is taken instead of asking its service, at every later hook where that
- * service would be asked, but for auth. It has the code of the reply where that fits the hook; of
+ * An answer that stands is taken instead of asking its service, at every later hook that the
+ * operator allows the service, registered or not, but for auth. It has the code of the reply where that fits the hook; of
  * an accept, bypass or quarantine the kind alone stands. */
 struct policy_memory;
 

@@ -98,6 +98,19 @@ enum progress {
 	ASKED, /* question_on_end() follows */
 };
 
+/* Also at hooks that the service has not registered: one that knows a client at connect has said all
+ * it has to say. But never where the operator does not let it decide. */
+static bool answer_stands(const struct policy_question *question, size_t place,
+			  struct verdict *verdict)
+{
+	const struct policy_service_settings *settings =
+		policy_service_settings(question->services[place]);
+	const struct policy_ask *ask = &question->ask;
+
+	return ask->memory && !settings->shadow && settings->hooks & 1u << ask->request->hook &&
+	       policy_memory_standing(ask->memory, place, ask->request->hook, verdict);
+}
+
 static enum progress visit(struct policy_question *question, size_t place)
 {
 	struct policy_service *service = question->services[place];
@@ -105,6 +118,8 @@ static enum progress visit(struct policy_question *question, size_t place)
 	const struct policy_ask *ask = &question->ask;
 	struct verdict verdict;
 
+	if (answer_stands(question, place, &verdict))
+		return combine(question, &verdict, settings->name) ? ENDED : NEXT;
 	if (!policy_service_is_asked(service, ask->request->hook))
 		return NEXT;
 	make_key(question, settings->name);
@@ -112,8 +127,6 @@ static enum progress visit(struct policy_question *question, size_t place)
 		policy_shadow_ask(question->shadows, service, place, ask, question->key);
 		return NEXT;
 	}
-	if (ask->memory && policy_memory_standing(ask->memory, place, ask->request->hook, &verdict))
-		return combine(question, &verdict, settings->name) ? ENDED : NEXT;
 	ask_service(question, place);
 	return ASKED;
 }

@@ -190,6 +190,15 @@ class Until(unittest.TestCase):
                 self.assertEqual(transaction(client)[-1][:3], "250")
             self.assertEqual(w.asked("a"), ["connect", "ehlo", "mail", "mail"])
 
+    def test_where_it_has_not_registered(self) -> None:
+        services = {"a": (["connect"], at("connect", verdict="bypass", until="session")), "b": (ALL, at("rcpt", verdict="reject"))}
+        with world(services, {"a": "grants: [bypass]"}) as w:
+            self.assertEqual(mail(w.gateway)[-1][:3], "250")
+            self.assertEqual(w.asked("b"), [])
+        # The operator has the last word on where a service decides.
+        with world(services, {"a": "grants: [bypass]\nhooks: [connect]"}) as w:
+            self.assertEqual(mail(w.gateway)[1][:9], "550 5.7.1")
+
     def test_bypass_for_the_session(self) -> None:
         services = {"a": (ALL, at("connect", verdict="bypass", until="session")), "b": (ALL, at("rcpt", verdict="reject"))}
         with world(services, {"a": "grants: [bypass]"}) as w:

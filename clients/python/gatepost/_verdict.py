@@ -277,13 +277,23 @@ def bypass(
 
 
 def discard(
-    *, reason: Optional[str] = None, labels: Sequence[str] = (), keep_session: Keep = None, keep_transaction: Keep = None
+    text: Optional[Text] = None,
+    code: Optional[int] = None,
+    status: Optional[str] = None,
+    *,
+    reason: Optional[str] = None,
+    labels: Sequence[str] = (),
+    keep_session: Keep = None,
+    keep_transaction: Keep = None,
 ) -> Verdict:
-    """Tell the client what it would be told without it, and throw the message away; at rcpt: this recipient only.
+    """Tell the client that all is well, and throw the message away; at rcpt: this recipient only.
 
-    For mail, rcpt, data and message. Otherwise as accept().
+    For mail, rcpt, data and message. If your accept() has words of its own, give the same ones here: otherwise the
+    client can see the difference.
     """
-    return _make("discard", None, labels, reason=reason, keep_session=keep_session, keep_transaction=keep_transaction)
+    return _make(
+        "discard", text, labels, code=code, status=status, reason=reason, keep_session=keep_session, keep_transaction=keep_transaction
+    )
 
 
 def tempfail(

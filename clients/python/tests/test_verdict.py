@@ -30,6 +30,7 @@ class Verdicts(unittest.TestCase):
             (gatepost.bypass("ok", 250, "2.0.0"), {"verdict": "bypass", "code": 250, "status": "2.0.0", "text": "ok"}),
             (gatepost.quarantine(labels=["a", "b.c"]), {"verdict": "quarantine", "labels": ["a", "b.c"]}),
             (gatepost.discard(reason="spam"), {"verdict": "discard", "reason": "spam"}),
+            (gatepost.discard("Thank you", 250, "2.0.0"), {"verdict": "discard", "code": 250, "status": "2.0.0", "text": "Thank you"}),
             (gatepost.tempfail(until="session"), {"verdict": "tempfail", "until": "session"}),
             (gatepost.reject(["a", "b"]), {"verdict": "reject", "text": ["a", "b"]}),
             (gatepost.disconnect(code=554), {"verdict": "disconnect", "code": 554}),

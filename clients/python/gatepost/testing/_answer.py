@@ -84,6 +84,6 @@ def reply_to_client(hook: str, reply: Mapping[str, Any]) -> Tuple[Optional[int],
     if verdict == "disconnect":
         final = status.startswith("5") or (code or 0) >= 500
         return code or (554 if final else 421), status or ("5.7.1" if final else "4.7.0")
-    if hook in OWN_REPLY and verdict != "discard":
+    if hook in OWN_REPLY:
         return code or ACCEPTED[hook], status
     return ACCEPTED[hook], ""
