@@ -71,8 +71,8 @@ void policy_free(struct policy **p);
  * it is freed.
  *
  * An answer that stands is taken instead of asking its service, at every later hook that the
- * operator allows the service, registered or not, but for auth. It has the code of the reply where that fits the hook; of
- * an accept, bypass or quarantine the kind alone stands. */
+ * operator allows the service, registered or not, but for auth. It has the code of the reply where
+ * that fits the hook; of an accept, bypass or quarantine the kind alone stands. */
 struct policy_memory;
 
 /* `chain` as in struct policy_ask. */

@@ -98,8 +98,8 @@ enum progress {
 	ASKED, /* question_on_end() follows */
 };
 
-/* Also at hooks that the service has not registered: one that knows a client at connect has said all
- * it has to say. But never where the operator does not let it decide. */
+/* Also at hooks that the service has not registered: one that knows a client at connect has said
+ * all it has to say. But never where the operator does not let it decide. */
 static bool answer_stands(const struct policy_question *question, size_t place,
 			  struct verdict *verdict)
 {

@@ -221,7 +221,7 @@ class Replies(unittest.TestCase):
             ("mail", gatepost.disconnect(code=550), (550, "5.7.1")),
             ("rcpt", gatepost.discard(), (250, "")),
             ("data", gatepost.accept(), (354, "")),
-            ("rcpt", gatepost.Verdict("discard", ("gone",), 251), (250, "")),
+            ("rcpt", gatepost.Verdict("discard", ("gone",), 251), (251, "")),
             ("message", gatepost.quarantine(), (250, "")),
         ):
             with self.subTest(hook=hook, verdict=verdict):
