@@ -6,6 +6,8 @@ import socket
 import threading
 from typing import Any, Callable, Dict, List, Optional
 
+from gateway import wait_until
+
 Request = Dict[str, Any]
 Answer = Callable[[Request], Optional[bytes]]
 
@@ -74,6 +76,10 @@ class Liar:
                 octets = self.answer(message)
                 with contextlib.suppress(OSError):  # dropped in the middle of it: why can still be read
                     sock.sendall(octets or b"")
+
+    def told(self) -> str:
+        """The message of the first error that the gateway has for the author."""
+        return str(wait_until(lambda: self.errors, "an error for the author")[0]["message"])
 
     def close(self) -> None:
         """No new connections; those that are there go on."""

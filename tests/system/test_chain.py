@@ -81,7 +81,7 @@ class Bypass(unittest.TestCase):
     def test_not_granted(self) -> None:
         with world({"a": (["rcpt"], at("rcpt", verdict="bypass")), "b": (["rcpt"], accept)}) as w:
             self.assertEqual(mail(w.gateway)[1][:9], "451 4.3.0")
-            self.assertIn("granted", w.liars["a"].errors[0]["message"])
+            self.assertIn("granted", w.liars["a"].told())
 
     def test_never_relays(self) -> None:
         with world({"a": (["rcpt"], at("rcpt", verdict="bypass"))}, {"a": "grants: [bypass]"}) as w:
@@ -266,7 +266,8 @@ class Shadow(unittest.TestCase):
                 def late(request: Request) -> bytes:
                     wait_until(lambda: gateway.events("message"), "the message is delivered")
                     if mode == "fd":
-                        shown.append(os.fdopen(request["fd"], "rb").read())
+                        with os.fdopen(request["fd"], "rb") as file:
+                            shown.append(file.read())
                     else:
                         shown.append((pathlib.Path(liar.ready["spool"]) / request["args"]["body"]["path"]).read_bytes())
                     return reply(request["id"])

@@ -199,7 +199,7 @@ class Refused(unittest.TestCase):
             self.assertEqual(gateway.stored(), [])
             self.assertEqual(chain.shown, [])
             gateway.wait_for("policy.bad_reply", code="bad_reply")
-            self.assertIn(told, chain.first.errors[0]["message"])
+            self.assertIn(told, chain.first.told())
 
     def test_each(self) -> None:
         self.refuse(edit("add_header", name="X-Bad", value="a\r\nBcc: eve@example.net"), "")

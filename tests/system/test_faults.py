@@ -1,17 +1,15 @@
 """Services that die, hang and lie: only their own failure policy applies, and they are told why."""
 
-import contextlib
-import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from typing import Any, Callable, Dict, List
 
 from gateway import ROOT, Client, Gateway, service_process, socket_folder, unittest, wait_until
+from liar import Liar, reply
 from load import Load
 
 # Leaves a mark in the file ASKED for each question at MAIL, and never answers it; one for each cancellation in CANCELLED.
@@ -48,52 +46,6 @@ def hang_at_mail(folder: pathlib.Path) -> str:
 def marks(folder: pathlib.Path, name: str) -> int:
     path = folder / name
     return path.stat().st_size if path.exists() else 0
-
-
-class Liar:
-    """A service in this process whose answer to each request is made by `answer`: octets, or None for silence."""
-
-    def __init__(self, path: str, hooks: List[str], answer: Callable[[Dict[str, Any]], Any]) -> None:
-        self.answer, self.hooks = answer, hooks
-        self.errors: List[Dict[str, Any]] = []
-        self.registered = 0
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(path)
-        self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        try:
-            for line in sock.makefile("rb"):
-                message = json.loads(line)
-                if message["type"] == "hello":
-                    hooks: Dict[str, Dict[str, str]] = {hook: {} for hook in self.hooks}
-                    sock.sendall(json.dumps({"type": "register", "version": 1, "hooks": hooks}).encode() + b"\n")
-                    self.registered += 1
-                elif message["type"] == "error":
-                    self.errors.append(message)
-                elif message["type"] == "request" and "id" in message:
-                    octets = self.answer(message)
-                    with contextlib.suppress(OSError):  # dropped in the middle of it: why can still be read
-                        sock.sendall(octets or b"")
-        except OSError:
-            pass
-        sock.close()
-
-    def close(self) -> None:
-        self._listener.close()
-
-
-def reply(number: int, **fields: Any) -> bytes:
-    return json.dumps({"type": "reply", "id": number, "verdict": "accept", **fields}).encode() + b"\n"
 
 
 class Killed(unittest.TestCase):

@@ -3,7 +3,7 @@
 import base64
 from typing import Any, Dict, List, Optional
 
-from gateway import Gateway, socket_folder, unittest
+from gateway import Gateway, socket_folder, unittest, wait_until
 from liar import Answer, Liar, Request, reply
 
 NASTY: Dict[str, bytes] = {
@@ -165,7 +165,7 @@ class FailOpen(unittest.TestCase):
             with self.subTest(name=name):
                 d = Dialogue(paste, [b"EHLO " + name], options="    on_failure: accept\n    timeout: 10s\n")
                 self.assertEqual(d.replies[0][:21], "451 Temporary policy ")  # EHLO has no enhanced code
-                self.assertTrue(d.errors)
+                wait_until(lambda: d.errors, "the author is told")
 
 
 if __name__ == "__main__":
