@@ -1,5 +1,6 @@
 """Starts the real program for a test, with services and subscribers, and looks at what it stored."""
 
+import atexit
 import contextlib
 import os
 import pathlib
@@ -61,6 +62,7 @@ class Gateway:
     ) -> None:
         """policies: name -> socket path ("FOLDER" stands for the gateway's folder), asked in that order."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gatepost.", dir="/var/tmp"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)  # also of one that was never started
         os.chmod(self.folder, 0o777)
         self.port, self.tls_port = free_port(), free_port()
         policies = policies or {}

@@ -53,7 +53,8 @@ class PeerGateway:
         line = json.dumps(message).encode() + b"\n"
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds or []))]
         sent = self._sock.sendmsg([line], rights if fds else [])
-        self._sock.sendall(line[sent:])
+        if sent < len(line):  # to send nothing is an error too when the service has closed meanwhile
+            self._sock.sendall(line[sent:])
 
     def receive(self) -> Dict[str, Any]:
         """The next message; raises EOFError when the service has closed."""
