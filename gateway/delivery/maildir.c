@@ -97,12 +97,24 @@ void maildir_free(struct maildir **m_at)
 
 /* Header injection: the parser lets no control character through, and if it ever did, a sender
  * could write header fields of its own choice here. */
-static bool is_one_line(const char *text)
+static bool is_one_line(const struct octets *octets)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
+	for (size_t i = 0; i < octets->len; i++) {
+		unsigned char c = (unsigned char)octets->data[i];
+
+		if (c < 0x20 || c == 0x7f)
 			return false;
+	}
 	return true;
+}
+
+/* The address between the two texts. */
+static bool add_address(struct buf *out, const char *before, const struct octets *address,
+			const char *after)
+{
+	return is_one_line(address) && buf_append_string(out, before) &&
+	       (!address->len || buf_append(out, address->data, address->len)) &&
+	       buf_append_string(out, after);
 }
 
 /* One field with its folded lines (RFC 5322 section 2.2.3), nothing before or after. */
@@ -126,12 +138,11 @@ static bool is_one_field(const char *text)
 
 bool maildir_fields(const struct delivery_envelope *envelope, struct buf *out)
 {
-	bool ok = is_one_line(envelope->reverse_path) && is_one_field(envelope->received);
+	bool ok = is_one_field(envelope->received);
 
-	ok = ok && buf_printf(out, "Return-Path: <%s>\r\n", envelope->reverse_path);
+	ok = ok && add_address(out, "Return-Path: <", &envelope->sender->address, ">\r\n");
 	for (size_t i = 0; ok && i < envelope->recipients_len; i++)
-		ok = is_one_line(envelope->recipients[i]) &&
-		     buf_printf(out, "Delivered-To: %s\r\n", envelope->recipients[i]);
+		ok = add_address(out, "Delivered-To: ", &envelope->recipients[i].address, "\r\n");
 	return ok && buf_append_string(out, envelope->received);
 }
 

@@ -1,11 +1,9 @@
 /* The content of a session's message: into the spool, then to the delivery that answers for it. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "delivery/delivery.h"
 #include "delivery/spool.h"
@@ -69,14 +67,6 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 	session_advance(s);
 }
 
-/* The engine's mailboxes are octets; the delivery wants strings. The path parser lets no NUL
- * through. */
-static char *mailbox_string(const struct hook_mailbox *mailbox)
-{
-	return mem_copy_bytes(mailbox->address.data ? mailbox->address.data : "",
-			      mailbox->address.len);
-}
-
 /* Thrown away, as a service wants it: the client is told what a delivery would have told it. */
 static void discard(struct session *s)
 {
@@ -93,32 +83,26 @@ bool session_deliver(struct session *s)
 	const struct hook_context *context = &s->request.context;
 	struct delivery_envelope envelope = {.transaction = s->transaction};
 	struct buf received;
-	char date[64], **recipients, *reverse_path;
+	struct delivery_transaction *transaction = NULL;
+	char date[64];
 
 	if (smtp_is_discarded(s->smtp)) {
 		discard(s);
 		return true;
 	}
 	session_describe(s, HOOK_MESSAGE);
-	reverse_path = mailbox_string(context->mail);
-	recipients = mem_new(context->recipients_len * sizeof *recipients);
-	for (size_t i = 0; i < context->recipients_len; i++)
-		recipients[i] = mailbox_string(&context->recipients[i]);
 	buf_init(&received, RECEIVED_MAX);
 	text_mail_date(date, sizeof date);
 	received_field(&received, context, s->host->hostname, s->transaction, date);
 	buf_append(&received, "", 1);
-	envelope.reverse_path = reverse_path;
-	envelope.recipients = (const char *const *)recipients;
+	envelope.sender = context->mail;
+	envelope.recipients = context->recipients;
 	envelope.recipients_len = context->recipients_len;
 	envelope.received = buf_head(&received);
 	envelope.quarantine = s->quarantine || s->quarantine_all;
 	s->delivery_began = ev_now(s->host->loop);
-	delivery_start(s->listener->delivery, &envelope, &s->message, on_delivered, s, &s->job);
-	for (size_t i = 0; i < context->recipients_len; i++)
-		free(recipients[i]);
-	free(recipients);
-	free(reverse_path);
+	delivery_start(s->listener->delivery, &transaction, &envelope, &s->message, on_delivered, s,
+		       &s->job);
 	buf_fini(&received);
 	return false;
 }

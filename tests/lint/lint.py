@@ -23,7 +23,8 @@ ROOMS = {
     "net": {"base", "protocol"},
     "message": {"base", "protocol"},
     "policy": {"net", "base", "protocol"},
-    "delivery": {"net", "base"},
+    "relay": {"net", "base", "protocol"},
+    "delivery": {"relay", "net", "base", "protocol"},
     "events": {"net", "base", "protocol"},
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
@@ -31,12 +32,16 @@ ROOMS = {
     "client": {"gatepost", "protocol"},
     "gatepost": set(),
     "example": {"gatepost"},
-    "process": {"session", "config", "smtp", "net", "policy", "delivery", "events", "base", "protocol"},
+    "process": {"session", "config", "smtp", "net", "policy", "delivery", "relay", "events", "base", "protocol"},
 }
 # Of a room that may include protocol, only these headers where the list is shorter than the room.
 PARTS = {
     ("smtp", "protocol"): {"hook.h", "utf8.h", "verdict.h"},
     ("net", "protocol"): {"jsonl.h"},
+    ("relay", "protocol"): {"hook.h"},
+    ("delivery", "protocol"): {"hook.h"},
+    ("delivery", "relay"): {"relay.h"},
+    ("process", "relay"): {"relay.h"},
     ("message", "protocol"): {"edit.h"},
 }
 # The only files that may see a library's header.
@@ -46,7 +51,7 @@ LIBRARIES = {
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
-    r"ev\.h": r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]",
+    r"ev\.h": r"gateway/(net|policy|relay|delivery|events|session|process)/\w+\.[ch]",
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
         r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),

@@ -51,9 +51,11 @@ void letterbox_open(const char *host)
 
 int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
 {
-	static const char *const recipients[] = {"ann@example.org", "bob@example.org"};
+	static const struct hook_mailbox sender = {.address = {"sender@example.com", 18}};
+	static const struct hook_mailbox recipients[] = {{.address = {"ann@example.org", 15}},
+							 {.address = {"bob@example.org", 15}}};
 	struct delivery_envelope envelope = {.transaction = id,
-					     .reverse_path = "sender@example.com",
+					     .sender = &sender,
 					     .recipients = recipients,
 					     .recipients_len = 2,
 					     .received = LETTERBOX_RECEIVED};

@@ -111,10 +111,11 @@ static void on_done(void *arg, const struct delivery_result *result)
 /* The content is `len` times the id's last character. */
 static void start(struct delivery *d, struct sender *s, size_t len, const char *reverse_path)
 {
-	static const char *const recipients[] = {"ann@example.org"};
+	static const struct hook_mailbox recipient = {.address = {"ann@example.org", 15}};
+	struct hook_mailbox sender = {.address = {reverse_path, strlen(reverse_path)}};
 	struct delivery_envelope envelope = {.transaction = s->id,
-					     .reverse_path = reverse_path,
-					     .recipients = recipients,
+					     .sender = &sender,
+					     .recipients = &recipient,
 					     .recipients_len = 1,
 					     .received = RECEIVED,
 					     .quarantine = s->quarantine};
@@ -129,7 +130,8 @@ static void start(struct delivery *d, struct sender *s, size_t len, const char *
 	if (len > SPOOL_MEMORY) /* there is a file, so its going away means something */
 		assert_true(scratch_count(spool) > 0);
 	starting = true;
-	delivery_start(d, &envelope, &m, on_done, s, &s->job);
+	delivery_start(d, &(struct delivery_transaction *){NULL}, &envelope, &m, on_done, s,
+		       &s->job);
 	starting = false;
 	assert_null(m);
 	assert_non_null(s->job);
@@ -188,6 +190,8 @@ static void names(void **state)
 	assert_string_equal(delivery_kind(maildir), "maildir");
 	assert_string_equal(delivery_kind(discard), "discard");
 	assert_string_equal(delivery_name(maildir), "inbox");
+	assert_false(delivery_asks(maildir));
+	assert_false(delivery_asks(discard));
 }
 
 static void bad_maildir_is_refused(void **state)

@@ -136,9 +136,11 @@ static void thousand_names(void **state)
 
 static bool builds(const char *reverse_path, const char *recipient, const char *received)
 {
+	struct hook_mailbox from = {.address = {reverse_path, strlen(reverse_path)}};
+	struct hook_mailbox to = {.address = {recipient, strlen(recipient)}};
 	struct delivery_envelope envelope = {.transaction = LETTERBOX_ID,
-					     .reverse_path = reverse_path,
-					     .recipients = &recipient,
+					     .sender = &from,
+					     .recipients = &to,
 					     .recipients_len = 1,
 					     .received = received};
 	struct buf fields;

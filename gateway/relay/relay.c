@@ -1,0 +1,6 @@
+#include "relay.h"
+
+const char *relay_word(const struct relay_settings *settings)
+{
+	return settings->lmtp ? "lmtp" : "smtp";
+}
