@@ -16,10 +16,10 @@ enum relay_order {
 	RELAY_ORDER_ROUND_ROBIN, /* each gets the next connection */
 };
 
-enum relay_tls {
-	RELAY_TLS_NONE,
-	RELAY_TLS_OPPORTUNISTIC, /* when it works, whatever the certificate */
-	RELAY_TLS_VERIFIED,	 /* with a certificate for tls_name, or not at all */
+enum relay_tls_mode {
+	RELAY_TLS_MODE_NONE,
+	RELAY_TLS_MODE_OPPORTUNISTIC, /* when it works, whatever the certificate */
+	RELAY_TLS_MODE_VERIFIED,      /* with a certificate for tls_name, or not at all */
 };
 
 /* How a backend learns who the client is. */
@@ -35,8 +35,8 @@ struct relay_settings {
 	const char *const *addresses; /* as address_parse() takes them; at least one */
 	size_t addresses_len;
 	enum relay_order order;
-	enum relay_tls tls;
-	const char *tls_name; /* must be set with RELAY_TLS_VERIFIED; else NULL is fine */
+	enum relay_tls_mode tls;
+	const char *tls_name; /* must be set with RELAY_TLS_MODE_VERIFIED; else NULL is fine */
 	const char *tls_ca;   /* PEM file; NULL: the system's authorities */
 	enum relay_show_client show_client;
 	const char *user, *password; /* AUTH PLAIN, only over TLS; NULL: none */
