@@ -300,6 +300,48 @@ bool spool_message_copy(const struct spool_message *m, int fd)
 	       file_write(fd, m->piece, m->piece_len);
 }
 
+static size_t read_memory(const char *data, size_t len, uint64_t offset, char *buffer, size_t size)
+{
+	size_t n = len - (size_t)offset < size ? len - (size_t)offset : size;
+
+	memcpy(buffer, data + offset, n);
+	return n;
+}
+
+/* An offset in the file, which holds all but what is still in the piece. */
+static ssize_t read_file(const struct spool_message *m, uint64_t offset, char *buffer, size_t size)
+{
+	uint64_t left;
+	ssize_t n;
+
+	if (offset >= m->file.written)
+		return (ssize_t)read_memory(m->piece, m->piece_len, offset - m->file.written,
+					    buffer, size);
+	left = m->file.written - offset;
+	do
+		n = pread(m->file.fd, buffer, size < left ? size : (size_t)left, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n == 0) { /* somebody has cut it: that is no end of the message */
+		errno = EIO;
+		return -1;
+	}
+	return n;
+}
+
+ssize_t spool_message_read(const struct spool_message *m, uint64_t offset, char *buffer,
+			   size_t size)
+{
+	if (m->broken) {
+		errno = m->broken;
+		return -1;
+	}
+	if (offset >= m->size)
+		return 0;
+	if (offset < m->kept_len)
+		return (ssize_t)read_memory(m->kept, m->kept_len, offset, buffer, size);
+	return read_file(m, m->stale ? m->body_at + (offset - m->kept_len) : offset, buffer, size);
+}
+
 void spool_message_free(struct spool_message **m_at)
 {
 	struct spool_message *m = *m_at;

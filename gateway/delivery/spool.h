@@ -59,6 +59,11 @@ const char *spool_message_headers(const struct spool_message *m, size_t *len, ui
  * False (errno): EFBIG when the header there is or the new one is longer than SPOOL_HEADERS, and
  * the message is as it was; else as with spool_message_file(). */
 bool spool_message_set_header(struct spool_message *m, const char *header, size_t len);
+/* Copies at most `size` octets from `offset` on into `buffer`; returns how many, 0 at the end, -1
+ * with errno. Memory and the page cache are where they come from, as a rule; no disk is waited for
+ * on purpose. */
+ssize_t spool_message_read(const struct spool_message *m, uint64_t offset, char *buffer,
+			   size_t size);
 /* Copies all octets to `fd`, from wherever they are; false with errno. Usable in any thread as long
  * as no other touches the message. */
 bool spool_message_copy(const struct spool_message *m, int fd);

@@ -1,5 +1,5 @@
 /* proxy_header: the PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt), as a pure
- * parser.
+ * parser, and a writer of version 2.
  *
  * A load balancer writes one header before the client's first octet, in clear even where TLS
  * follows. It says who the client is. Anybody could write one, so it is read from listed peers
@@ -44,5 +44,12 @@ enum proxy_header_result { PROXY_HEADER_MORE, PROXY_HEADER_GOOD, PROXY_HEADER_BA
 enum proxy_header_result proxy_header_read(const char *data, size_t len,
 					   struct proxy_header *header, size_t *used,
 					   const char **reason);
+
+#define PROXY_HEADER_WRITTEN_MAX 52
+
+/* Version 2, TCP: the client and the address that it has connected to. When one is NULL or a Unix
+ * socket it is LOCAL: the connection is our own. Returns the length. */
+size_t proxy_header_write(char out[PROXY_HEADER_WRITTEN_MAX], const struct address *client,
+			  const struct address *server);
 
 #endif

@@ -2,11 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "tls_bio.h"
+#include "tls_client_context.h"
 #include "tls_context.h"
 #include "tls_peer.h"
 
@@ -15,7 +17,8 @@
 struct tls {
 	SSL *ssl;
 	struct tls_bio network;
-	struct tls_context *context; /* our share; NULL on the client side */
+	struct tls_context *context;	   /* our share; NULL on the client side */
+	struct tls_client_context *client; /* the same, of the client side */
 	struct tls_peer *peer;
 	bool secure; /* the handshake is done */
 	bool failed;
@@ -97,12 +100,34 @@ struct tls *tls_new_client(const char *server_name, struct buf *network_in, stru
 	return t;
 }
 
+/* RFC 6125 6.4.3: no "*" for a part of a label; RFC 6066 3: no address as the server's name. */
+static void set_expected_name(SSL *ssl, const char *name)
+{
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (SSL_set1_host(ssl, name) != 1)
+		abort(); /* out of memory, as in mem_new() */
+	set_server_name(ssl, name);
+}
+
+struct tls *tls_new_to(struct tls_client_context *context, struct buf *network_in,
+		       struct buf *network_out)
+{
+	struct tls *t = tls_over(tls_client_context_ssl(context), network_in, network_out);
+
+	t->client = tls_client_context_share(context);
+	SSL_set_connect_state(t->ssl);
+	if (tls_client_context_name(context))
+		set_expected_name(t->ssl, tls_client_context_name(context));
+	return t;
+}
+
 void tls_free(struct tls **t)
 {
 	if (!*t)
 		return;
 	SSL_free((*t)->ssl);
 	tls_context_free(&(*t)->context);
+	tls_client_context_free(&(*t)->client);
 	free((*t)->peer);
 	free(*t);
 	*t = NULL;
@@ -214,6 +239,12 @@ const char *tls_alpn(const struct tls *t)
 const struct tls_peer *tls_peer(const struct tls *t)
 {
 	return t->peer;
+}
+
+bool tls_is_verified(const struct tls *t)
+{
+	return t->secure && t->client && tls_client_context_name(t->client) &&
+	       SSL_get0_peer_certificate(t->ssl) && SSL_get_verify_result(t->ssl) == X509_V_OK;
 }
 
 const char *tls_failure(const struct tls *t)

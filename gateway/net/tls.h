@@ -14,6 +14,7 @@
 #include "base/buf.h"
 
 struct tls;
+struct tls_client_context;
 struct tls_context;
 
 /* NEED_INPUT: more network_in is needed (network_out may have octets to send). */
@@ -29,6 +30,9 @@ struct tls_peer {
 
 /* The buffers are borrowed and must outlive the connection; the context is shared. Server side. */
 struct tls *tls_new(struct tls_context *context, struct buf *network_in, struct buf *network_out);
+/* Client side; the name is the context's. */
+struct tls *tls_new_to(struct tls_client_context *context, struct buf *network_in,
+		       struct buf *network_out);
 /* For tests: the client side, no verification, with an optional server name. */
 struct tls *tls_new_client(const char *server_name, struct buf *network_in,
 			   struct buf *network_out);
@@ -53,6 +57,9 @@ const char *tls_alpn(const struct tls *t);
 /* NULL without a client certificate (and before the handshake is done). Valid as long as the
  * connection. */
 const struct tls_peer *tls_peer(const struct tls *t);
+/* Client side, after the handshake: the server's certificate leads to a trusted authority and has
+ * the context's name. */
+bool tls_is_verified(const struct tls *t);
 /* Why TLS_FAILED, in words, for the log. */
 const char *tls_failure(const struct tls *t);
 

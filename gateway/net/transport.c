@@ -1,10 +1,12 @@
 #include "transport.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "dial.h"
 #include "linger.h"
 #include "reaper.h"
 #include "reset_watch.h"
@@ -40,7 +42,7 @@ static void watch(struct transport *t)
 		if (events)
 			ev_io_start(t->loop, &t->io);
 	}
-	if (!events && !t->wire.shut)
+	if (!events && !t->wire.shut && !t->wire.failed)
 		reset_watch_start(t->loop, &t->reset);
 	else
 		reset_watch_stop(t->loop, &t->reset);
@@ -71,9 +73,9 @@ static void announce(struct transport *t)
 
 static void deliver(struct transport *t)
 {
-	static const enum transport_event order[] = {TRANSPORT_SECURE, TRANSPORT_INPUT,
-						     TRANSPORT_EOF, TRANSPORT_DRAINED,
-						     TRANSPORT_FAILED};
+	static const enum transport_event order[] = {TRANSPORT_CONNECTED, TRANSPORT_SECURE,
+						     TRANSPORT_INPUT,	  TRANSPORT_EOF,
+						     TRANSPORT_DRAINED,	  TRANSPORT_FAILED};
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0] && !t->closed; i++) {
 		if (!(t->wire.due & WIRE_DUE(order[i])))
@@ -90,6 +92,8 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
 	struct transport *t = w->data;
 
 	(void)loop;
+	if (t->wire.connecting && revents & EV_WRITE)
+		wire_connected(&t->wire);
 	if (revents & EV_READ)
 		wire_receive(&t->wire);
 	proceed(t);
@@ -114,8 +118,8 @@ static void on_reset(struct reset_watch *w, int error)
 	deliver(t);
 }
 
-struct transport *transport_new(struct ev_loop *loop, int fd, size_t in_max, size_t out_max,
-				void (*on_event)(void *arg, enum transport_event event), void *arg)
+static struct transport *make(struct ev_loop *loop, int fd, size_t in_max, size_t out_max,
+			      void (*on_event)(void *arg, enum transport_event event), void *arg)
 {
 	struct transport *t = mem_new(sizeof *t);
 
@@ -127,7 +131,35 @@ struct transport *transport_new(struct ev_loop *loop, int fd, size_t in_max, siz
 	ev_timer_init(&t->timer, on_timer, 0., 0.);
 	t->io.data = t->timer.data = t;
 	reset_watch_init(&t->reset, fd, on_reset);
+	return t;
+}
+
+struct transport *transport_new(struct ev_loop *loop, int fd, size_t in_max, size_t out_max,
+				void (*on_event)(void *arg, enum transport_event event), void *arg)
+{
+	struct transport *t = make(loop, fd, in_max, out_max, on_event, arg);
+
 	watch(t);
+	return t;
+}
+
+struct transport *transport_dial(struct ev_loop *loop, const struct address *address, size_t in_max,
+				 size_t out_max,
+				 void (*on_event)(void *arg, enum transport_event event), void *arg)
+{
+	bool connected;
+	int fd = dial(address, &connected);
+	int error = errno;
+	struct transport *t = make(loop, fd, in_max, out_max, on_event, arg);
+
+	t->wire.connecting = true;
+	if (fd < 0)
+		wire_fail(&t->wire, error);
+	else if (connected)
+		wire_connected(&t->wire);
+	else
+		watch(t);
+	announce(t);
 	return t;
 }
 
@@ -150,7 +182,7 @@ void transport_free(struct transport **transport)
 	stop(t);
 	if (t->wire.shut && !t->wire.socket_eof)
 		linger_start(t->loop, t->io.fd);
-	else
+	else if (t->io.fd >= 0)
 		close(t->io.fd);
 	reaper_add(t->loop, t, destroy);
 }
@@ -180,6 +212,15 @@ void transport_start_tls(struct transport *t, struct tls_context *context, bool 
 	if (t->wire.failed)
 		return;
 	wire_start_tls(&t->wire, context, input_is_tls);
+	proceed(t);
+	announce(t);
+}
+
+void transport_start_tls_to(struct transport *t, struct tls_client_context *context)
+{
+	if (t->wire.failed)
+		return;
+	wire_start_tls_to(&t->wire, context);
 	proceed(t);
 	announce(t);
 }

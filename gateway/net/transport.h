@@ -1,4 +1,5 @@
-/* transport: one client connection: a socket, an optional TLS stage, two buffers and a timer.
+/* transport: one connection, a client's or one to a server: a socket, an optional TLS stage, two
+ * buffers and a timer.
  *
  *      socket --read--> [ tls ] --> in   (the session consumes)
  *      socket <-write-- [ tls ] <-- out  (the session appends)
@@ -18,23 +19,32 @@
 #include "net/tls.h"
 
 struct transport;
+struct address;
+struct tls_client_context;
 struct tls_context;
 
 enum transport_event {
 	TRANSPORT_INPUT, /* more in `in`, or room in `out` again: go on */
 	TRANSPORT_EOF,	 /* the client sends no more (half-close); once. What came before is in `in`
 			  */
-	TRANSPORT_SECURE,  /* the handshake asked for by transport_start_tls() is done */
-	TRANSPORT_DRAINED, /* after transport_finish(): all of `out` is with the kernel, writing
-			      side shut */
-	TRANSPORT_FAILED,  /* reset, write error, TLS failure: transport_failure() says which;
-			      nothing more comes */
-	TRANSPORT_TIMEOUT, /* the time of transport_set_timeout() is over; once */
+	TRANSPORT_SECURE,    /* the handshake asked for by transport_start_tls() is done */
+	TRANSPORT_DRAINED,   /* after transport_finish(): all of `out` is with the kernel, writing
+				side shut */
+	TRANSPORT_FAILED,    /* reset, write error, TLS failure: transport_failure() says which;
+				nothing more comes */
+	TRANSPORT_TIMEOUT,   /* the time of transport_set_timeout() is over; once */
+	TRANSPORT_CONNECTED, /* what transport_dial() began is done; once */
 };
 
 /* Takes fd over. Reading starts at once. */
 struct transport *transport_new(struct ev_loop *loop, int fd, size_t in_max, size_t out_max,
 				void (*on_event)(void *arg, enum transport_event event), void *arg);
+/* Connects to the address. CONNECTED or FAILED follows, from the loop also when it is known at
+ * once; there is no time limit but the caller's. What is put in `out` meanwhile goes out first. */
+struct transport *transport_dial(struct ev_loop *loop, const struct address *address, size_t in_max,
+				 size_t out_max,
+				 void (*on_event)(void *arg, enum transport_event event),
+				 void *arg);
 /* Closes the socket now, frees after the loop turn, sets the pointer to NULL. */
 void transport_free(struct transport **t);
 struct buf *transport_in(struct transport *t);
@@ -49,6 +59,8 @@ void transport_pump(struct transport *t);
  * `out` is flushed first, then the server's handshake runs; SECURE or FAILED follows. The context
  * is shared: the caller may free it before the connection. */
 void transport_start_tls(struct transport *t, struct tls_context *context, bool input_is_tls);
+/* The same on the client side: `in` must be empty, `out` is flushed first. */
+void transport_start_tls_to(struct transport *t, struct tls_client_context *context);
 /* NULL while plain. */
 const struct tls *transport_tls(const struct transport *t);
 /* "reset by peer", "tls: no shared cipher", ...; valid until transport_free(). */

@@ -117,6 +117,21 @@ static void receive(struct wire *w)
 		w->due |= WIRE_DUE(TRANSPORT_INPUT);
 }
 
+void wire_connected(struct wire *w)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+		error = errno;
+	if (error) {
+		wire_fail(w, error);
+		return;
+	}
+	w->connecting = false;
+	w->due |= WIRE_DUE(TRANSPORT_CONNECTED);
+}
+
 void wire_receive(struct wire *w)
 {
 	if (w->finishing)
@@ -228,6 +243,8 @@ static void shut(struct wire *w)
 
 void wire_move(struct wire *w)
 {
+	if (w->connecting)
+		return;
 	move(w);
 	shut(w);
 	/* An idle connection, or one in the middle of a TLS record, holds no empty buffer. */
@@ -239,14 +256,14 @@ void wire_move(struct wire *w)
 
 bool wire_wants_read(struct wire *w)
 {
-	if (w->socket_eof || w->failed)
+	if (w->socket_eof || w->failed || w->connecting)
 		return false;
 	return w->finishing || (!w->input_over && buf_room(socket_in(w)));
 }
 
 bool wire_wants_write(struct wire *w)
 {
-	return !w->failed && socket_out(w)->len;
+	return !w->failed && (w->connecting || socket_out(w)->len);
 }
 
 void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_tls)
@@ -261,6 +278,13 @@ void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_t
 		buf_init(&w->in, w->in.max);
 	}
 	w->tls = tls_new(context, &w->network_in, &w->network_out);
+	w->stage = WIRE_TURN;
+}
+
+void wire_start_tls_to(struct wire *w, struct tls_client_context *context)
+{
+	assert(w->stage == WIRE_PLAIN && !w->in.len);
+	w->tls = tls_new_to(context, &w->network_in, &w->network_out);
 	w->stage = WIRE_TURN;
 }
 

@@ -1,4 +1,4 @@
-/* wire: the octets of one client connection, without a loop: a socket, the buffers, the TLS stage.
+/* wire: the octets of one connection, without a loop: a socket, the buffers, the TLS stage.
  *
  *      socket --recv--> network_in --> [ tls ] --> in     (plain: socket --recv--> in)
  *      socket <--send-- network_out <-- [ tls ] <-- out   (plain: socket <--send-- out)
@@ -31,6 +31,7 @@ struct wire {
 	enum wire_stage stage;
 	size_t read_size;
 	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
+	bool connecting; /* nothing can be read or written yet */
 	bool socket_eof; /* recv() has returned 0 */
 	bool input_over; /* EOF was made due; after close_notify that may be before socket_eof */
 	bool finishing;
@@ -44,14 +45,17 @@ struct wire {
 /* Takes fd over; wire_fini() does not close it. */
 void wire_init(struct wire *w, int fd, size_t in_max, size_t out_max);
 void wire_fini(struct wire *w);
+/* The socket is writable: makes out whether it has connected. */
+void wire_connected(struct wire *w);
 /* Reads once; what came while finishing is thrown away. */
 void wire_receive(struct wire *w);
 /* Moves octets through TLS and to the kernel as far as they go; shuts when finished. */
 void wire_move(struct wire *w);
 bool wire_wants_read(struct wire *w);
 bool wire_wants_write(struct wire *w);
-/* See transport.h. Both want a wire_move() afterwards. */
+/* See transport.h. They want a wire_move() afterwards. */
 void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_tls);
+void wire_start_tls_to(struct wire *w, struct tls_client_context *context);
 void wire_finish(struct wire *w);
 /* `error` is an errno value. */
 void wire_fail(struct wire *w, int error);

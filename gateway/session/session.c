@@ -294,6 +294,8 @@ void session_on_transport(void *arg, enum transport_event event)
 	case TRANSPORT_TIMEOUT:
 		on_timeout(s);
 		break;
+	case TRANSPORT_CONNECTED: /* only of transport_dial() */
+		break;
 	}
 }
 
