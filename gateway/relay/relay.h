@@ -8,8 +8,12 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
+#include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+struct relay;
 
 enum relay_order {
 	RELAY_ORDER_FIRST,	 /* the first that is up */
@@ -48,7 +52,23 @@ struct relay_settings {
 	const char *hostname;	     /* for EHLO */
 };
 
+/* What the backends that are up have in common. */
+struct relay_offer {
+	bool known; /* a backend has answered since the start; else the least that can be */
+	bool eight_bit, smtputf8, dsn, binary, requiretls;
+	uint64_t size;	     /* the smallest limit; 0: none */
+	unsigned recipients; /* of one transaction; 0: no limit */
+};
+
+/* Opens a first connection to each backend soon after. All strings are copied. NULL with a reason
+ * in `error`, which names the file where there is one. */
+struct relay *relay_new(struct ev_loop *loop, const struct relay_settings *settings, char *error,
+			size_t error_size);
 /* "smtp" or "lmtp". */
-const char *relay_word(const struct relay_settings *settings);
+const char *relay_word(const struct relay *r);
+void relay_offer(const struct relay *r, struct relay_offer *offer);
+/* All transactions must be freed. Closes every connection; memory is given back after the loop
+ * turn. Sets the pointer to NULL. */
+void relay_free(struct relay **r);
 
 #endif

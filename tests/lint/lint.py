@@ -40,7 +40,7 @@ PARTS = {
     ("net", "protocol"): {"jsonl.h"},
     ("relay", "protocol"): {"hook.h"},
     ("delivery", "protocol"): {"hook.h"},
-    ("delivery", "relay"): {"relay.h"},
+    ("delivery", "relay"): {"relay.h", "relay_transaction.h"},
     ("process", "relay"): {"relay.h"},
     ("message", "protocol"): {"edit.h"},
 }
