@@ -43,8 +43,6 @@ PARTS = {
     ("delivery", "relay"): {"relay.h", "relay_transaction.h"},
     ("process", "relay"): {"relay.h"},
     ("message", "protocol"): {"edit.h"},
-    ("relay", "protocol"): {"hook.h"},
-    ("delivery", "protocol"): {"hook.h"},
 }
 # The only files that may see a library's header.
 LIBRARIES = {
