@@ -12,14 +12,6 @@ static const struct {
 	{"DESTADDR", RELAY_XCLIENT_DESTADDR}, {"DESTPORT", RELAY_XCLIENT_DESTPORT},
 };
 
-const char *relay_offer_attribute(unsigned bit)
-{
-	for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++)
-		if (attributes[i].bit == bit)
-			return attributes[i].name;
-	return NULL;
-}
-
 /* Cuts the next word off the line; absent at its end. */
 static struct octets next_word(struct octets *line)
 {

@@ -12,7 +12,5 @@
 void relay_offer_add(struct relay_engine_offer *offer, struct octets line);
 /* After the last line: drops what has no meaning without another. */
 void relay_offer_end(struct relay_engine_offer *offer);
-/* The attribute's name; NULL: there is no such bit. */
-const char *relay_offer_attribute(unsigned bit);
 
 #endif
