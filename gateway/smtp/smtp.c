@@ -1,7 +1,6 @@
 #include "smtp.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +17,6 @@ struct smtp *smtp_new(const struct smtp_settings *settings)
 	return s;
 }
 
-static void result_fini(struct smtp_result *result)
-{
-	free(result->text);
-	*result = (struct smtp_result){0};
-}
-
 void smtp_free(struct smtp **p)
 {
 	struct smtp *s = *p;
@@ -32,8 +25,9 @@ void smtp_free(struct smtp **p)
 	if (!s)
 		return;
 	verdict_fini(&s->verdict);
-	result_fini(&s->delivered);
-	result_fini(&s->message.failure);
+	smtp_result_fini(&s->delivered);
+	smtp_result_fini(&s->message.failure);
+	smtp_result_fini(&s->repeated);
 	smtp_line_wipe(&s->line);
 	smtp_line_wipe(&s->auth_line);
 	smtp_auth_fini(&s->auth);
@@ -44,7 +38,6 @@ void smtp_free(struct smtp **p)
 	free(s->new_helo);
 	free(s->greeting);
 	free(s->reply_text);
-	free(s->repeated_text);
 	free(s->xclient);
 	free(s);
 }
@@ -169,25 +162,10 @@ void smtp_verdict(struct smtp *s, const struct verdict *verdict)
 	s->answered = true;
 }
 
-static void set_result(struct smtp_result *result, int code, const char *status, const char *text)
-{
-	result_fini(result);
-	result->code = code;
-	result->text = mem_copy_string(text);
-	snprintf(result->status, sizeof result->status, "%s", status);
-}
-
 void smtp_body_failed(struct smtp *s, int code, const char *status, const char *text)
 {
 	assert(code / 100 == 4);
-	set_result(&s->message.failure, code, status, text);
-}
-
-void smtp_delivered(struct smtp *s, int code, const char *status, const char *text)
-{
-	assert(s->wait == SMTP_WAIT_DELIVERY && !s->answered);
-	set_result(&s->delivered, code, status, text);
-	s->answered = true;
+	smtp_result_set(&s->message.failure, code, status, text);
 }
 
 /* --- steps --- */
@@ -245,8 +223,10 @@ static enum smtp_step go_on(struct smtp *s)
 	switch (s->wait) {
 	case SMTP_WAIT_VERDICT:
 		return s->answered ? take_verdict(s) : SMTP_NEED_VERDICT;
+	case SMTP_WAIT_RECIPIENT:
+		return s->answered ? smtp_delivery_on_recipient(s) : SMTP_NEED_RECIPIENT;
 	case SMTP_WAIT_DELIVERY:
-		return s->answered ? smtp_message_on_delivered(s) : SMTP_NEED_DELIVERY;
+		return s->answered ? smtp_delivery_on_delivered(s) : SMTP_NEED_DELIVERY;
 	case SMTP_WAIT_CLIENT:
 		return s->answered ? smtp_client_on_changed(s) : SMTP_NEED_CLIENT;
 	case SMTP_WAIT_NOTHING:
@@ -340,13 +320,6 @@ void smtp_body(const struct smtp *s, const char **data, size_t *len)
 uint64_t smtp_message_size(const struct smtp *s)
 {
 	return s->message.size;
-}
-
-bool smtp_is_discarded(const struct smtp *s)
-{
-	const struct smtp_transaction *t = &s->transaction;
-
-	return t->discarded || (t->accepted && !t->recipients_len);
 }
 
 bool smtp_in_body(const struct smtp *s)

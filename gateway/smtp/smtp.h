@@ -28,6 +28,20 @@
 /* What `out` must be able to hold; the engine asks for input only below half. */
 #define SMTP_OUT_MAX 65536
 
+/* What the delivery can take. The caller may change it between steps: it counts when EHLO is
+ * answered, when parameters are checked, and at the begin of a message. What is not offered is not
+ * listed, and unknown when a client uses it. */
+struct smtp_offer {
+	bool eight_bit;	     /* 8BITMIME */
+	bool smtputf8;	     /* with 8BITMIME only */
+	bool dsn;	     /* see smtp_dsn.h for what that promises */
+	bool chunking;	     /* without it BDAT is 502 */
+	bool binary;	     /* BINARYMIME, with CHUNKING only */
+	bool requiretls;     /* under TLS */
+	uint64_t size;	     /* octets of a message; 0: no limit but the settings' */
+	unsigned recipients; /* of a message; 0: no limit but the settings' */
+};
+
 /* Kept by the caller, unchanged, as long as any engine uses it. */
 struct smtp_settings {
 	const char *hostname;
@@ -36,10 +50,11 @@ struct smtp_settings {
 	/* Of one connection; beyond them 421 4.7.0 and the end. Errors are the client's own faults
 	 * since the last message that was delivered; messages are those delivered. */
 	unsigned errors, commands, messages;
-	bool lmtp;	   /* LMTP (RFC 2033) in place of SMTP */
-	bool dsn;	   /* offered; see smtp_dsn.h for what that promises */
-	bool starttls;	   /* offered, a certificate is there */
-	bool implicit_tls; /* the first step is SMTP_NEED_TLS */
+	bool lmtp;			/* LMTP (RFC 2033) in place of SMTP */
+	const struct smtp_offer *offer; /* NULL: everything but DSN */
+	bool recipients_asked;		/* the delivery is asked for each: SMTP_NEED_RECIPIENT */
+	bool starttls;			/* offered, a certificate is there */
+	bool implicit_tls;		/* the first step is SMTP_NEED_TLS */
 	bool require_tls;
 	bool auth;		  /* offered under TLS */
 	bool bare_newline_accept; /* messages with a CR or LF that is no CRLF: kept as they came */
@@ -49,15 +64,17 @@ struct smtp_settings {
 };
 
 enum smtp_step {
-	SMTP_NEED_INPUT,    /* step again when the client has sent more */
-	SMTP_NEED_VERDICT,  /* ask smtp_hook() with smtp_describe(), smtp_verdict(), step again */
-	SMTP_NEED_TLS,	    /* flush out, shake hands, then smtp_tls_started() and step again */
-	SMTP_NEED_CLIENT,   /* take smtp_xclient() over, then smtp_client_changed() and step again;
-			     * only after smtp_allow_xclient() */
-	SMTP_GOT_BODY,	    /* store smtp_body() (or smtp_body_failed()), step again */
-	SMTP_GOT_REPLY,	    /* report smtp_last_reply(), step again */
-	SMTP_NEED_DELIVERY, /* hand the message over, then smtp_delivered() and step again */
-	SMTP_FINISHED,	    /* flush out, close; smtp_disconnect_reason() says why */
+	SMTP_NEED_INPUT,     /* step again when the client has sent more */
+	SMTP_NEED_VERDICT,   /* ask smtp_hook() with smtp_describe(), smtp_verdict(), step again */
+	SMTP_NEED_TLS,	     /* flush out, shake hands, then smtp_tls_started() and step again */
+	SMTP_NEED_CLIENT,    /* take smtp_xclient() over, then smtp_client_changed() and step again;
+			      * only after smtp_allow_xclient() */
+	SMTP_NEED_RECIPIENT, /* ask the delivery for the recipient, smtp_recipient(), step again;
+			      * only with settings.recipients_asked */
+	SMTP_GOT_BODY,	     /* store smtp_body() (or smtp_body_failed()), step again */
+	SMTP_GOT_REPLY,	     /* report smtp_last_reply(), step again */
+	SMTP_NEED_DELIVERY,  /* hand the message over, then smtp_delivered() and step again */
+	SMTP_FINISHED,	     /* flush out, close; smtp_disconnect_reason() says why */
 };
 
 enum smtp_verb {
@@ -101,6 +118,7 @@ struct smtp_reply {
 	/* Told as a success, and thrown away. RCPT, and MESSAGE in LMTP: nothing reaches this
 	 * recipient. MAIL, DATA, BDAT, MESSAGE: nothing reaches anybody. */
 	bool discarded;
+	bool by_delivery; /* RCPT: it is the delivery that refuses */
 	int code;
 	const char *status; /* enhanced status code, "" where the reply has none */
 	const char *text;   /* first line, without code and status */
@@ -197,6 +215,15 @@ const struct smtp_xclient *smtp_xclient(const struct smtp *s);
  * login it is authenticated. */
 void smtp_client_changed(struct smtp *s);
 
+/* --- SMTP_NEED_RECIPIENT --- */
+/* What the delivery says of the recipient that smtp_describe() shows as `mailbox`: the services
+ * have accepted it, and the relay rule lets it pass. Those that were discarded are not asked for.
+ * The code is a 2yz, a 4yz or a 5yz, and becomes the reply as it is, but for the words of its own
+ * that a service's accept had, which stand before a 2yz's, and a 421, which becomes a 451: the
+ * delivery's connection ends and not the client's. A refusal does not count as the client's fault.
+ * A status that is "" or of another class becomes X.0.0. Copies. */
+void smtp_recipient(struct smtp *s, int code, const char *status, const char *text);
+
 /* --- SMTP_GOT_BODY --- */
 /* The next octets of the message, those of DATA with their dots removed. They lie in `in`: valid
  * until it changes. */
@@ -216,8 +243,14 @@ bool smtp_message_waits(const struct smtp *s);
 /* The message is to be thrown away, and smtp_delivered() to be told what a delivery would have
  * said, so that the client cannot see it. */
 bool smtp_is_discarded(const struct smtp *s);
+/* LMTP, before smtp_delivered(): the result for the recipient at this place of those that
+ * smtp_describe() shows. It is the reply for this recipient; one without a result, or that a
+ * service has dropped or discarded, is answered with the result of smtp_delivered(). Code and
+ * status as with smtp_recipient(). */
+void smtp_delivered_recipient(struct smtp *s, size_t i, int code, const char *status,
+			      const char *text);
 /* The delivery's result becomes the reply, unless the message verdict was an accept with code or
- * text of its own and the result is a success. */
+ * text of its own and the result is a success. Code and status as with smtp_recipient(). */
 void smtp_delivered(struct smtp *s, int code, const char *status, const char *text);
 
 /* --- SMTP_GOT_REPLY --- */

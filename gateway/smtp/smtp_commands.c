@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "smtp_engine.h"
 #include "smtp_extensions.h"
+#include "smtp_offer.h"
 #include "smtp_reply.h"
 
 /* What a command may carry. */
@@ -98,19 +99,10 @@ static enum smtp_step noop(struct smtp *s, struct octets argument)
 	return smtp_reply_send(s, 250, "2.0.0", "OK");
 }
 
-/* RFC 6531 3.7.4.2: VRFY may end in SMTPUTF8, and be in UTF-8 then. */
-static bool says_smtputf8(struct octets argument)
-{
-	static const char word[] = " SMTPUTF8";
-	const size_t len = sizeof word - 1;
-
-	return argument.len > len && text_is(argument.data + argument.len - len, len, word);
-}
-
 /* RFC 5321 7.3: it never tells which mailboxes there are. */
 static enum smtp_step vrfy(struct smtp *s, struct octets argument)
 {
-	if (s->line.fault == SMTP_LINE_EIGHT_BIT && !says_smtputf8(argument))
+	if (s->line.fault == SMTP_LINE_EIGHT_BIT && !smtp_envelope_says_smtputf8(s, argument))
 		return smtp_reply_fault(s, 553, "5.6.7", "A non-ASCII address needs SMTPUTF8");
 	return smtp_reply_send(s, 252, "2.5.0", "Cannot verify; send some mail");
 }
@@ -188,6 +180,8 @@ static bool is_here(const struct smtp *s, enum smtp_verb verb)
 		return s->settings->starttls;
 	case SMTP_AUTH:
 		return s->settings->auth;
+	case SMTP_BDAT: /* a message that has begun with it goes on with it */
+		return smtp_offers_chunking(s) || s->message.by_chunks;
 	case SMTP_XCLIENT:
 		return s->xclient_allowed;
 	case SMTP_EXPN:
@@ -286,6 +280,10 @@ static struct smtp_problem find_problem(const struct smtp *s, const struct comma
 	/* RFC 2033 4.1: 500 it must be. */
 	if (s->settings->lmtp && (command->verb == SMTP_EHLO || command->verb == SMTP_HELO))
 		return (struct smtp_problem){500, "5.5.1", "This is LMTP, say LHLO"};
+	/* RFC 5321 4.2.4: 502, not 500, for what is understood. It must be, or else the octets
+	 * behind it would be commands. */
+	if (command->verb == SMTP_BDAT && !is_here(s, SMTP_BDAT))
+		return (struct smtp_problem){502, "5.5.1", "CHUNKING is not offered"};
 	if (s->settings->require_tls && !s->secure && !command->before_tls)
 		return (struct smtp_problem){530, "5.7.0", "Say STARTTLS first"};
 	missing = find_missing(s, command->needs);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "smtp_engine.h"
+#include "smtp_offer.h"
 
 /* Of an address in a problem; a longer one would push out what is wrong with it. */
 #define SHOWN_MAX 100
@@ -174,6 +175,7 @@ static const char *check_count(const struct plan *plan, const struct smtp *s, ch
 			       size_t size)
 {
 	size_t len = plan->left + plan->added_len;
+	unsigned max = smtp_offers_recipients(s);
 
 	if (s->hook == HOOK_MAIL)
 		return NULL;
@@ -181,9 +183,8 @@ static const char *check_count(const struct plan *plan, const struct smtp *s, ch
 		snprintf(problem, size, "drop_recipient: no recipient would be left, use discard");
 		return problem;
 	}
-	if (plan->added_len && len > s->settings->recipients) {
-		snprintf(problem, size, "add_recipient: %zu recipients are more than %u", len,
-			 s->settings->recipients);
+	if (plan->added_len && len > max) {
+		snprintf(problem, size, "add_recipient: %zu recipients are more than %u", len, max);
 		return problem;
 	}
 	return NULL;

@@ -9,6 +9,7 @@
  *      smtp_edit.c       a service's changes of sender and recipients
  *      smtp_message.c    DATA, the message, its delivery
  *      smtp_bdat.c       BDAT, the message in chunks
+ *      smtp_delivery.c   what the delivery says
  *      smtp_reply.c      every octet that goes out */
 #ifndef SMTP_SMTP_ENGINE_H
 #define SMTP_SMTP_ENGINE_H
@@ -19,9 +20,8 @@
 #include "smtp_dot.h"
 #include "smtp_line.h"
 #include "smtp_received.h"
+#include "smtp_result.h"
 #include "smtp_transaction.h"
-
-#define SMTP_STATUS_MAX 12 /* "5.999.999" and its NUL, as VERDICT_STATUS_MAX but for any caller */
 
 /* Who reads the next octet. */
 enum smtp_phase {
@@ -36,13 +36,12 @@ enum smtp_phase {
 };
 
 /* Whose answer is awaited. While it is, the phase reads nothing. */
-enum smtp_wait { SMTP_WAIT_NOTHING, SMTP_WAIT_VERDICT, SMTP_WAIT_DELIVERY, SMTP_WAIT_CLIENT };
-
-/* What a delivery says, or the reply for a message that could not be stored. */
-struct smtp_result {
-	int code; /* 0: none */
-	char status[SMTP_STATUS_MAX];
-	char *text;
+enum smtp_wait {
+	SMTP_WAIT_NOTHING,
+	SMTP_WAIT_VERDICT,
+	SMTP_WAIT_RECIPIENT,
+	SMTP_WAIT_DELIVERY,
+	SMTP_WAIT_CLIENT,
 };
 
 /* Why a command is refused; code 0: it is not. */
@@ -63,10 +62,10 @@ struct smtp_message {
 	bool by_chunks; /* the message has begun with BDAT and goes on */
 	bool binary;	/* BODY=BINARYMIME: any octet may stand anywhere */
 	struct smtp_received received;
-	uint64_t size;
-	struct octets body; /* the last piece, in `in` */
-	size_t body_used;   /* octets of `in` that are done with at the next step */
-	struct smtp_result failure;
+	uint64_t size, size_max;
+	struct octets body;	    /* the last piece, in `in` */
+	size_t body_used;	    /* octets of `in` that are done with at the next step */
+	struct smtp_result failure; /* it could not be stored */
 };
 
 struct smtp {
@@ -79,7 +78,7 @@ struct smtp {
 	bool answered;
 	enum hook hook;
 	struct verdict verdict;
-	struct smtp_result delivered;
+	struct smtp_result delivered; /* the delivery's, of a recipient or a message */
 
 	/* facts of the connection */
 	bool secure;
@@ -122,7 +121,7 @@ struct smtp {
 	char reply_status[SMTP_STATUS_MAX];
 	char *reply_text;
 	/* LMTP: the reply to a message, which is said again for each recipient */
-	char *repeated_text;
+	struct smtp_result repeated;
 	unsigned repeats; /* that are still to be said */
 };
 
@@ -175,10 +174,15 @@ enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument);
 enum smtp_step smtp_envelope_on_mail(struct smtp *s);
 enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument);
 enum smtp_step smtp_envelope_on_rcpt(struct smtp *s);
+/* The recipient is accepted; code, status and text are of the reply when the service has none. */
+enum smtp_step smtp_envelope_take_recipient(struct smtp *s, int code, const char *status,
+					    const char *text);
 /* The relay rule. */
 bool smtp_envelope_may_receive(const struct smtp *s, const struct smtp_path *path);
 /* The parameters of MAIL have SMTPUTF8. */
 bool smtp_envelope_has_smtputf8(const struct hook_param *params, size_t len);
+/* The argument of VRFY ends in SMTPUTF8, which is offered. */
+bool smtp_envelope_says_smtputf8(const struct smtp *s, struct octets argument);
 bool smtp_envelope_is_utf8(struct octets text);
 
 /* smtp_message.c */
@@ -193,7 +197,12 @@ bool smtp_message_is_doomed(const struct smtp *s);
 enum smtp_step smtp_message_finish(struct smtp *s);
 enum smtp_step smtp_message_read(struct smtp *s);
 enum smtp_step smtp_message_on_message(struct smtp *s);
-enum smtp_step smtp_message_on_delivered(struct smtp *s);
+
+/* smtp_delivery.c: open the question, and take the answer. */
+enum smtp_step smtp_delivery_ask_recipient(struct smtp *s);
+enum smtp_step smtp_delivery_on_recipient(struct smtp *s);
+enum smtp_step smtp_delivery_ask(struct smtp *s);
+enum smtp_step smtp_delivery_on_delivered(struct smtp *s);
 
 /* smtp_bdat.c */
 /* `problem`: why the command cannot run. */

@@ -6,10 +6,13 @@
 #include "protocol/utf8.h"
 #include "smtp_dsn.h"
 #include "smtp_engine.h"
+#include "smtp_offer.h"
 #include "smtp_reply.h"
 #include "smtp_xtext.h"
 
 static const struct smtp_problem bad_params = {501, "5.5.4", "Bad parameters"};
+
+static const struct smtp_problem unknown_param = {555, "5.5.4", "Unknown parameter"};
 
 static const struct smtp_problem eight_bit = {500, "5.5.2", "Octets above 127 in a command"};
 
@@ -81,6 +84,16 @@ static struct smtp_problem check_utf8(const struct smtp *s, struct octets argume
 	return (struct smtp_problem){0};
 }
 
+/* RFC 6531 3.7.4.2: VRFY may end in SMTPUTF8, and be in UTF-8 then. */
+bool smtp_envelope_says_smtputf8(const struct smtp *s, struct octets argument)
+{
+	static const char word[] = " SMTPUTF8";
+	const size_t len = sizeof word - 1;
+
+	return smtp_offers_smtputf8(s) && argument.len > len &&
+	       text_is(argument.data + argument.len - len, len, word);
+}
+
 bool smtp_envelope_has_smtputf8(const struct hook_param *params, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -117,18 +130,30 @@ static struct smtp_problem check_size(const struct smtp *s, struct octets value)
 
 	if (!smtp_params_size(value, &size))
 		return bad_params;
-	if (size > s->settings->message_size)
+	if (size > smtp_offers_size(s))
 		return (struct smtp_problem){552, "5.3.4", "Message too large"};
 	return (struct smtp_problem){0};
+}
+
+/* A value that an extension adds to another one's parameter is its own. */
+static struct smtp_problem unless_offered(bool offered)
+{
+	return offered ? (struct smtp_problem){0} : unknown_param;
 }
 
 /* RFC 6152, RFC 3030 */
 static struct smtp_problem check_body(const struct smtp *s, struct octets value)
 {
-	(void)s;
-	return unless(text_is(value.data, value.len, "7BIT") ||
-		      text_is(value.data, value.len, "8BITMIME") ||
-		      text_is(value.data, value.len, "BINARYMIME"));
+	if (text_is(value.data, value.len, "8BITMIME"))
+		return unless_offered(smtp_offers_eight_bit(s));
+	if (text_is(value.data, value.len, "BINARYMIME"))
+		return unless_offered(smtp_offers_binary(s));
+	return unless(text_is(value.data, value.len, "7BIT"));
+}
+
+static bool has_body(const struct smtp *s)
+{
+	return smtp_offers_eight_bit(s) || smtp_offers_binary(s);
 }
 
 /* RFC 4954 section 5: whom another server holds for the author. It is told to the services, and
@@ -167,26 +192,20 @@ static struct smtp_problem check_orcpt(const struct smtp *s, struct octets value
 	return unless(smtp_dsn_orcpt(value));
 }
 
-static bool has_dsn(const struct smtp *s)
-{
-	return s->settings->dsn;
-}
-
 static const struct parameter mail_parameters[] = {
 	{"SIZE", NULL, check_size},
-	{"BODY", NULL, check_body},
-	{"SMTPUTF8", NULL, check_flag},
-	{"RET", has_dsn, check_ret},
-	{"ENVID", has_dsn, check_envid},
-	/* RFC 8689 section 2: in clear it is not offered. */
-	{"REQUIRETLS", smtp_is_secure, check_flag},
+	{"BODY", has_body, check_body},
+	{"SMTPUTF8", smtp_offers_smtputf8, check_flag},
+	{"RET", smtp_offers_dsn, check_ret},
+	{"ENVID", smtp_offers_dsn, check_envid},
+	{"REQUIRETLS", smtp_offers_requiretls, check_flag},
 	{"AUTH", smtp_login_is_offered, check_auth},
 	{0},
 };
 
 static const struct parameter rcpt_parameters[] = {
-	{"NOTIFY", has_dsn, check_notify},
-	{"ORCPT", has_dsn, check_orcpt},
+	{"NOTIFY", smtp_offers_dsn, check_notify},
+	{"ORCPT", smtp_offers_dsn, check_orcpt},
 	{0},
 };
 
@@ -197,7 +216,7 @@ static struct smtp_problem check_param(const struct smtp *s, const struct parame
 		if (text_is(param->name.data, param->name.len, table->name) &&
 		    (!table->is_offered || table->is_offered(s)))
 			return table->check(s, param->value);
-	return (struct smtp_problem){555, "5.5.4", "Unknown parameter"};
+	return unknown_param;
 }
 
 /* The first that is wrong. */
@@ -223,7 +242,8 @@ enum smtp_step smtp_envelope_mail(struct smtp *s, struct octets argument)
 		return smtp_reply_closing(s, DISCONNECT_MESSAGES);
 	if (!problem.code)
 		problem = check_utf8(s, argument, &path,
-				     smtp_envelope_has_smtputf8(params.list, params.len));
+				     smtp_offers_smtputf8(s) &&
+					     smtp_envelope_has_smtputf8(params.list, params.len));
 	if (problem.code)
 		return refuse(s, problem);
 	s->mailbox = smtp_mailbox_new(&path, &params);
@@ -283,7 +303,7 @@ enum smtp_step smtp_envelope_rcpt(struct smtp *s, struct octets argument)
 		return smtp_reply_fault(s, 550, "5.7.1", "Relay access denied");
 	/* RFC 5321 4.5.3.1.10: 452, so that the client sends the message again to the others. It is
 	 * no fault. */
-	if (s->transaction.accepted >= s->settings->recipients)
+	if (s->transaction.accepted >= smtp_offers_recipients(s))
 		return smtp_reply_send(s, 452, "4.5.3", "Too many recipients");
 	return smtp_ask(s, HOOK_RCPT);
 }
@@ -294,6 +314,14 @@ enum smtp_step smtp_envelope_on_rcpt(struct smtp *s)
 		return smtp_reply_refusal(s, HOOK_RCPT);
 	s->mailbox->discarded = s->verdict.kind == VERDICT_DISCARD;
 	s->reply.discarded = s->mailbox->discarded || s->transaction.discarded;
+	if (s->settings->recipients_asked && !s->reply.discarded)
+		return smtp_delivery_ask_recipient(s);
+	return smtp_envelope_take_recipient(s, 250, "2.1.5", "Recipient OK");
+}
+
+enum smtp_step smtp_envelope_take_recipient(struct smtp *s, int code, const char *status,
+					    const char *text)
+{
 	smtp_transaction_accept(&s->transaction, &s->mailbox);
-	return smtp_reply_accept(s, HOOK_RCPT, 250, "2.1.5", "Recipient OK");
+	return smtp_reply_accept(s, HOOK_RCPT, code, status, text);
 }

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "smtp_engine.h"
+#include "smtp_offer.h"
 #include "smtp_reply.h"
 
 /* More servers than any honest way has: the message goes in circles. */
@@ -27,7 +28,12 @@ static bool is_binary(const struct smtp *s)
 void smtp_message_begin(struct smtp *s)
 {
 	free(s->message.failure.text);
-	s->message = (struct smtp_message){.binary = is_binary(s)};
+	/* The limit stays, whatever the offer becomes: octets that were dropped are not had again.
+	 */
+	s->message = (struct smtp_message){
+		.binary = is_binary(s),
+		.size_max = smtp_offers_size(s),
+	};
 	s->chunk.cr = s->chunk.bare_newline = false;
 }
 
@@ -71,7 +77,7 @@ enum smtp_step smtp_message_on_data(struct smtp *s)
 
 static bool is_too_large(const struct smtp *s)
 {
-	return s->message.size > s->settings->message_size;
+	return s->message.size > s->message.size_max;
 }
 
 /* Where lines mean nothing there is nothing wrong with one. */
@@ -156,22 +162,5 @@ enum smtp_step smtp_message_on_message(struct smtp *s)
 		return smtp_reply_refusal(s, HOOK_MESSAGE);
 	}
 	take_discard(s);
-	s->wait = SMTP_WAIT_DELIVERY;
-	s->answered = false;
-	return SMTP_NEED_DELIVERY;
-}
-
-enum smtp_step smtp_message_on_delivered(struct smtp *s)
-{
-	const struct smtp_result *result = &s->delivered;
-
-	s->wait = SMTP_WAIT_NOTHING;
-	smtp_end_transaction(s);
-	if (result->code >= 300)
-		return smtp_reply_send(s, result->code, result->status, result->text);
-	s->reply.discarded = smtp_is_discarded(s);
-	s->messages++;
-	/* A list with some dead addresses is no attack, as long as mail comes of it. */
-	s->forgiven = s->errors;
-	return smtp_reply_accept(s, HOOK_MESSAGE, result->code, result->status, result->text);
+	return smtp_delivery_ask(s);
 }

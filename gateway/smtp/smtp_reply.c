@@ -61,28 +61,58 @@ static void write_lines(struct smtp *s, const char *text)
 	assert(!s->out->overflow); /* nothing is read while `out` is half full */
 }
 
-/* LMTP: the reply to a message, for one of its recipients. */
-static void speak_to(struct smtp *s, const struct smtp_mailbox *recipient)
+static void set_reply(struct smtp *s, int code, const char *status, const char *text)
 {
+	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s) ? status : "");
+	free(s->reply_text);
+	s->reply_text = mem_copy_bytes(text, strcspn(text, "\n"));
+	make_printable(s->reply_text);
+	s->reply.code = code;
+	s->reply.status = s->reply_status;
+	s->reply.text = s->reply_text;
+}
+
+/* What the delivery has said for this recipient alone, or NULL. The facts in the list of recipients
+ * point into the mailboxes, whatever was added and dropped. */
+static const struct smtp_result *find_result(const struct smtp_transaction *t,
+					     const struct smtp_mailbox *recipient)
+{
+	for (size_t i = 0; t->results && i < t->recipients_len; i++)
+		if (t->recipients[i].address.data == recipient->facts.address.data)
+			return t->results[i].code ? &t->results[i] : NULL;
+	return NULL;
+}
+
+/* LMTP: makes it the reply for this recipient, and returns its text. */
+static const char *speak_to(struct smtp *s, const struct smtp_mailbox *recipient)
+{
+	const struct smtp_result *result = find_result(&s->transaction, recipient);
+
+	if (!result)
+		result = &s->repeated;
+	set_reply(s, result->code, result->status, result->text);
 	s->reply.mailbox = &recipient->facts;
 	s->reply.discarded = s->reply.code < 300 && (smtp_is_discarded(s) || recipient->discarded);
+	return result->text;
 }
 
 /* RFC 2033 4.2: after the final dot each accepted recipient gets a reply of its own. They are all
- * the same, since one delivery answers for all. A 421 is no answer for any of them. */
-static void begin_repeats(struct smtp *s)
+ * the same, unless the delivery tells them apart. A 421 is no answer for any of them. Returns the
+ * text of the reply that comes first. */
+static const char *begin_repeats(struct smtp *s, int code, const char *status, const char *text)
 {
 	const struct smtp_transaction *t = &s->transaction;
 
 	if (!s->settings->lmtp || s->reply.verb != SMTP_MESSAGE || s->reply.code == 421)
-		return;
+		return text;
 	/* RFC 3030 section 2: a chunk that is not the last has one reply, also here. */
 	if (s->line.len && !s->chunk.last)
-		return;
+		return text;
 	if (!t->accepted)
-		return;
-	speak_to(s, t->mailboxes[0]);
+		return text;
+	smtp_result_set(&s->repeated, code, status, text);
 	s->repeats = (unsigned)t->accepted - 1;
+	return speak_to(s, t->mailboxes[0]);
 }
 
 void smtp_reply_challenge(struct smtp *s, const char *text)
@@ -93,14 +123,15 @@ void smtp_reply_challenge(struct smtp *s, const char *text)
 enum smtp_step smtp_reply_again(struct smtp *s)
 {
 	const struct smtp_transaction *t = &s->transaction;
+	const char *text;
 
 	if (s->out->len > SMTP_OUT_MAX / 2)
 		return SMTP_NEED_INPUT;
-	speak_to(s, t->mailboxes[t->accepted - s->repeats]);
+	text = speak_to(s, t->mailboxes[t->accepted - s->repeats]);
 	s->repeats--;
 	s->reply.line = (struct octets){"", 0};
 	describe_transaction(s);
-	write_lines(s, s->repeated_text);
+	write_lines(s, text);
 	return SMTP_GOT_REPLY;
 }
 
@@ -125,19 +156,10 @@ static void describe_line(struct smtp *s)
 
 enum smtp_step smtp_reply_send(struct smtp *s, int code, const char *status, const char *text)
 {
-	size_t n = strcspn(text, "\n");
-
 	assert(!s->replied && code >= 200 && code <= 599);
-	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s) ? status : "");
-	s->reply_text = mem_copy_bytes(text, n);
-	make_printable(s->reply_text);
-	s->reply.code = code;
-	s->reply.status = s->reply_status;
-	s->reply.text = s->reply_text;
+	set_reply(s, code, status, text);
 	describe_line(s);
-	begin_repeats(s);
-	if (s->repeats)
-		s->repeated_text = mem_copy_string(text);
+	text = begin_repeats(s, code, status, text);
 	describe_transaction(s);
 	write_lines(s, text);
 	s->replied = true;
@@ -239,8 +261,7 @@ void smtp_reply_forget(struct smtp *s)
 	verb = s->repeats ? SMTP_MESSAGE : SMTP_GREETING; /* of the 421 in place of the others */
 	s->replied = false;
 	s->repeats = 0;
-	free(s->repeated_text);
-	s->repeated_text = NULL;
+	smtp_result_fini(&s->repeated);
 	free(s->reply_text);
 	s->reply_text = NULL;
 	s->reply = (struct smtp_reply){.verb = verb};

@@ -92,6 +92,9 @@ void smtp_transaction_fini(struct smtp_transaction *t)
 {
 	for (size_t i = 0; i < t->mailboxes_len; i++)
 		free(t->mailboxes[i]);
+	for (size_t i = 0; t->results && i < t->recipients_len; i++)
+		smtp_result_fini(&t->results[i]);
+	free(t->results);
 	free(t->mailboxes);
 	free(t->recipients);
 	free(t->sender);

@@ -14,6 +14,7 @@
 #include "protocol/hook.h"
 #include "smtp_params.h"
 #include "smtp_path.h"
+#include "smtp_result.h"
 
 struct smtp_mailbox {
 	struct hook_mailbox facts; /* points into this same memory */
@@ -32,9 +33,10 @@ struct smtp_transaction {
 	size_t accepted; /* the first of them: what the client was told */
 	struct hook_mailbox *recipients;
 	size_t recipients_len, recipients_size;
-	unsigned tried; /* RCPT commands */
-	bool discarded; /* whole, whatever its recipients are */
-	bool over;	/* ended; its facts can still be read until smtp_transaction_fini() */
+	struct smtp_result *results; /* one for each of them, code 0: none; NULL: for nobody */
+	unsigned tried;		     /* RCPT commands */
+	bool discarded;		     /* whole, whatever its recipients are */
+	bool over; /* ended; its facts can still be read until smtp_transaction_fini() */
 };
 
 bool smtp_transaction_is_open(const struct smtp_transaction *t);

@@ -19,7 +19,7 @@ struct reader {
 static const char *const marks[] = {
 	[DIALOGUE_SEND] = "C:",	  [DIALOGUE_REPLY] = "S:",    [DIALOGUE_HOOK] = "H:",
 	[DIALOGUE_STORED] = "D:", [DIALOGUE_TLS] = "T:",      [DIALOGUE_CLOSED] = "X:",
-	[DIALOGUE_CLIENT] = "N:", [DIALOGUE_ENVELOPE] = "M:",
+	[DIALOGUE_CLIENT] = "N:", [DIALOGUE_ENVELOPE] = "M:", [DIALOGUE_ANSWER] = "A:",
 };
 
 const char *dialogue_mark(enum dialogue_kind kind)
@@ -187,6 +187,20 @@ static void read_verdict(const struct reader *r, char *text)
 		fail(r, "no service could give this verdict: %s", problem);
 }
 
+/* "550 5.1.1 No such user" */
+static void read_answer(const struct reader *r, const char *text)
+{
+	struct dialogue_item *item = add_item(r, DIALOGUE_ANSWER);
+	int used = 0;
+
+	if (sscanf(text, "%3d %11s %n", &item->code, item->status, &used) != 2 || !used ||
+	    item->code < 200 || item->code > 599 || item->code / 100 == 3)
+		fail(r, "expected a code, a status and a text");
+	if (!dialogue_text_unescape(text + used, strlen(text + used), &item->octets))
+		fail(r, "bad escape");
+	buf_append(&item->octets, "", 1);
+}
+
 static void read_closed(const struct reader *r, const char *text)
 {
 	struct dialogue_item *item = add_item(r, DIALOGUE_CLOSED);
@@ -231,6 +245,9 @@ static void read_marked(struct reader *r, char mark, char *text)
 		break;
 	case 'M':
 		read_facts(r, DIALOGUE_ENVELOPE, text);
+		break;
+	case 'A':
+		read_answer(r, text);
 		break;
 	case 'X':
 		read_closed(r, text);

@@ -20,6 +20,7 @@ enum dialogue_kind {
 	DIALOGUE_HOOK,	   /* H: V:  hook, fields, verdict */
 	DIALOGUE_ENVELOPE, /* M:     fields */
 	DIALOGUE_STORED,   /* D:     octets */
+	DIALOGUE_ANSWER,   /* A:     code, status, text (in octets, with a NUL) */
 	DIALOGUE_TLS,	   /* T: */
 	DIALOGUE_CLIENT,   /* N:     fields */
 	DIALOGUE_CLOSED,   /* X:     reason */
@@ -42,14 +43,17 @@ struct dialogue_item {
 	struct dialogue_field fields[DIALOGUE_FIELDS_MAX];
 	size_t fields_len;
 	struct verdict verdict;
+	int code;
+	char status[VERDICT_STATUS_MAX];
 	enum disconnect_reason reason;
 };
 
 struct dialogue {
 	const char *path;
 	struct smtp_settings settings;
-	char **domains; /* settings.accept_domains points at them */
-	unsigned hooks; /* 1u << HOOK_x: those a service is asked at */
+	struct smtp_offer offer; /* settings.offer points at it */
+	char **domains;		 /* settings.accept_domains points at them */
+	unsigned hooks;		 /* 1u << HOOK_x: those a service is asked at */
 	bool relay, xclient, banner_wait;
 	struct dialogue_item *items;
 	size_t items_len;

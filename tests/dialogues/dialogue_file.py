@@ -10,7 +10,9 @@ HOOKS = ("connect", "ehlo", "starttls", "secure", "auth", "mail", "rcpt", "data"
 NUMBERS = ("message_size", "recipients", "errors", "commands", "messages")
 FLAGS = ("starttls", "implicit_tls", "auth", "require_tls", "lmtp", "bare_newline_accept", "relay", "xclient")
 # What only the engine's caller can set: the program has no setting for it, or it is a matter of time.
-ENGINE_FLAGS = ("dsn", "banner_wait")
+ENGINE_FLAGS = ("dsn", "banner_wait", "recipients_asked")
+# What the delivery can take, which a Maildir does not leave open.
+ENGINE_VALUES = ("offer", "offer_size", "offer_recipients")
 
 _ESCAPE = re.compile(rb"\\(?:\*([1-9][0-9]*)\{([^}]*)\}|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _NAMED = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\", b'"': b'"'}
@@ -53,7 +55,7 @@ def fields(text: str) -> List[Tuple[str, bytes]]:
 class Item:
     """One line, or several C: R: or D: lines that belong together."""
 
-    mark: str  # C S H M D T W N E X
+    mark: str  # A C S H M D T W N E X
     line: int
     octets: bytes = b""
     word: str = ""
@@ -77,7 +79,10 @@ class Dialogue:
     @property
     def engine_only(self) -> bool:
         # The configuration has no domains beyond ASCII yet.
-        return any(name in self.settings for name in ENGINE_FLAGS) or not "".join(self.domains).isascii()
+        names = ENGINE_FLAGS + ENGINE_VALUES
+        if any(name in self.settings for name in names) or self.of("A"):
+            return True
+        return not "".join(self.domains).isascii()
 
     @property
     def starts_tls(self) -> bool:
@@ -93,6 +98,8 @@ def _set(dialogue: Dialogue, text: str) -> None:
         dialogue.settings[name] = True
     elif name in NUMBERS and value.isdigit():
         dialogue.settings[name] = int(value)
+    elif name in ENGINE_VALUES and value:
+        dialogue.settings[name] = value
     elif name == "accept_domains" and value:
         dialogue.domains = [] if value == "none" else value.split()
     elif name == "hooks" and value and set(value.split()) <= set(HOOKS):
@@ -119,6 +126,8 @@ def _marked(dialogue: Dialogue, number: int, mark: str, text: str, joinable: boo
             raise BadDialogue("V: must follow H:")
         word, _, rest = text.partition(" ")
         items[-1].verdict, items[-1].verdict_fields = word, fields(rest)
+    elif mark == "A":
+        items.append(Item(mark, number, octets=unescape(octets)))
     elif mark in "MN":
         items.append(Item(mark, number, fields=fields(text)))
     elif mark in "HEX":

@@ -8,7 +8,14 @@
 
 #define DOMAINS_MAX 16
 
-enum setting_kind { SETTING_FLAG, SETTING_COUNT, SETTING_SIZE, SETTING_DOMAINS, SETTING_HOOKS };
+enum setting_kind {
+	SETTING_FLAG,
+	SETTING_COUNT,
+	SETTING_SIZE,
+	SETTING_DOMAINS,
+	SETTING_HOOKS,
+	SETTING_OFFER
+};
 
 static const struct setting {
 	const char *name;
@@ -25,7 +32,11 @@ static const struct setting {
 	{"auth", SETTING_FLAG, offsetof(struct dialogue, settings.auth)},
 	{"require_tls", SETTING_FLAG, offsetof(struct dialogue, settings.require_tls)},
 	{"lmtp", SETTING_FLAG, offsetof(struct dialogue, settings.lmtp)},
-	{"dsn", SETTING_FLAG, offsetof(struct dialogue, settings.dsn)},
+	{"dsn", SETTING_FLAG, offsetof(struct dialogue, offer.dsn)},
+	{"recipients_asked", SETTING_FLAG, offsetof(struct dialogue, settings.recipients_asked)},
+	{"offer", SETTING_OFFER, 0},
+	{"offer_size", SETTING_SIZE, offsetof(struct dialogue, offer.size)},
+	{"offer_recipients", SETTING_COUNT, offsetof(struct dialogue, offer.recipients)},
 	{"bare_newline_accept", SETTING_FLAG,
 	 offsetof(struct dialogue, settings.bare_newline_accept)},
 	{"relay", SETTING_FLAG, offsetof(struct dialogue, relay)},
@@ -46,7 +57,15 @@ void dialogue_settings_init(struct dialogue *d)
 {
 	d->domains = mem_new(DOMAINS_MAX * sizeof(*d->domains));
 	d->domains[0] = mem_copy_string("example.com");
+	d->offer = (struct smtp_offer){
+		.eight_bit = true,
+		.smtputf8 = true,
+		.chunking = true,
+		.binary = true,
+		.requiretls = true,
+	};
 	d->settings = (struct smtp_settings){
+		.offer = &d->offer,
 		.hostname = "mx.example.org",
 		.message_size = 26214400,
 		.recipients = 1000,
@@ -104,6 +123,38 @@ static const char *set_hooks(struct dialogue *d, const char *value)
 	return NULL;
 }
 
+/* Only what is named. */
+static const char *set_offer(struct dialogue *d, const char *value)
+{
+	struct smtp_offer *offer = &d->offer;
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{"eight_bit", &offer->eight_bit},
+		{"smtputf8", &offer->smtputf8},
+		{"dsn", &offer->dsn},
+		{"chunking", &offer->chunking},
+		{"binary", &offer->binary},
+		{"requiretls", &offer->requiretls},
+	};
+	const char *problem = NULL;
+	char *word;
+
+	*offer = (struct smtp_offer){0};
+	while (!problem && (word = take_word(&value)) != NULL) {
+		problem = strcmp(word, "nothing") == 0 ? NULL : "there is no such extension";
+		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+			if (strcmp(word, flags[i].name) == 0) {
+				*flags[i].flag = true;
+				problem = NULL;
+			}
+		}
+		free(word);
+	}
+	return problem;
+}
+
 static const char *set_number(const struct setting *setting, char *place, const char *value)
 {
 	char *end;
@@ -138,6 +189,8 @@ static const char *set_value(struct dialogue *d, const struct setting *setting, 
 		return set_domains(d, value);
 	case SETTING_HOOKS:
 		return set_hooks(d, value);
+	case SETTING_OFFER:
+		return set_offer(d, value);
 	case SETTING_COUNT:
 	case SETTING_SIZE:
 		break;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "dialogue_text.h"
+#include "player_answer.h"
 #include "player_facts.h"
 #include "player_fault.h"
 #include "player_report.h"
@@ -203,13 +204,22 @@ static void check_stored(struct player *p)
 		     (unsigned long long)smtp_message_size(p->smtp));
 }
 
+static void on_recipient(struct player *p)
+{
+	size_t place = player_answer_recipient(p->smtp, p->dialogue, p->next);
+
+	if (place == p->next)
+		fail(p, NULL, 0, "A: (the delivery is asked for a recipient)");
+	p->next = place;
+}
+
 static void on_delivery(struct player *p)
 {
 	if (!smtp_is_discarded(p->smtp)) {
 		check_envelope(p);
 		check_stored(p);
 	}
-	smtp_delivered(p->smtp, 250, "2.0.0", "OK id=0123456789ABCDEF");
+	p->next = player_answer_message(p->smtp, p->dialogue, p->next);
 }
 
 static void on_tls(struct player *p)
@@ -275,33 +285,22 @@ static bool arrive(struct player *p)
 
 static void on_step(struct player *p, enum smtp_step step)
 {
+	static void (*const on[])(struct player *) = {
+		[SMTP_NEED_INPUT] = NULL,
+		[SMTP_NEED_VERDICT] = on_hook,
+		[SMTP_NEED_TLS] = on_tls,
+		[SMTP_NEED_CLIENT] = on_client,
+		[SMTP_NEED_RECIPIENT] = on_recipient,
+		[SMTP_GOT_BODY] = on_body,
+		[SMTP_GOT_REPLY] = on_reply,
+		[SMTP_NEED_DELIVERY] = on_delivery,
+		[SMTP_FINISHED] = on_finished,
+	};
+
 	if (step != SMTP_GOT_REPLY && p->lines.len > 0)
 		fail(p, NULL, 0, "a reply that is not reported");
-	switch (step) {
-	case SMTP_NEED_VERDICT:
-		on_hook(p);
-		break;
-	case SMTP_NEED_TLS:
-		on_tls(p);
-		break;
-	case SMTP_NEED_CLIENT:
-		on_client(p);
-		break;
-	case SMTP_GOT_BODY:
-		on_body(p);
-		break;
-	case SMTP_GOT_REPLY:
-		on_reply(p);
-		break;
-	case SMTP_NEED_DELIVERY:
-		on_delivery(p);
-		break;
-	case SMTP_FINISHED:
-		on_finished(p);
-		break;
-	case SMTP_NEED_INPUT:
-		break;
-	}
+	if (on[step] != NULL)
+		on[step](p);
 }
 
 /* Steps until the engine waits for a batch that has not begun. */

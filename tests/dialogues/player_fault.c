@@ -19,7 +19,9 @@ static void print_expected(const struct dialogue_item *item)
 		return;
 	}
 	fputs(dialogue_mark(item->kind), stderr);
-	if (item->octets.len > 0) {
+	if (item->kind == DIALOGUE_ANSWER) {
+		fprintf(stderr, " %d %s %s", item->code, item->status, buf_head(&item->octets));
+	} else if (item->octets.len > 0) {
 		fputc(' ', stderr);
 		print_octets(buf_head(&item->octets), item->octets.len);
 	} else if (item->kind == DIALOGUE_HOOK) {

@@ -39,10 +39,12 @@ bool player_report_is_of(const struct buf *lines, const struct smtp_reply *reply
 
 void player_report_add(struct buf *reports, const struct smtp_reply *reply)
 {
-	buf_printf(reports, "%s %d %s %s violation=%s discarded=%d begun=%d ended=%d command=",
-		   smtp_verb_word(reply->verb), reply->code, reply->status, reply->text,
-		   reply->violation != NULL ? reply->violation : "-", reply->discarded,
-		   reply->transaction_begun, reply->transaction_ended);
+	buf_printf(
+		reports,
+		"%s %d %s %s violation=%s discarded=%d by_delivery=%d begun=%d ended=%d command=",
+		smtp_verb_word(reply->verb), reply->code, reply->status, reply->text,
+		reply->violation != NULL ? reply->violation : "-", reply->discarded,
+		reply->by_delivery, reply->transaction_begun, reply->transaction_ended);
 	if (reply->line.len > 0)
 		buf_append(reports, reply->line.data, reply->line.len);
 	buf_append(reports, "\n", 1);

@@ -67,7 +67,6 @@ static void set_settings(struct driver_script *script, uint8_t octet)
 static void set_extras(struct driver_script *script)
 {
 	script->settings.lmtp = true;
-	script->settings.dsn = true;
 	script->settings.bare_newline_accept = true;
 	script->relay = script->xclient = true;
 }

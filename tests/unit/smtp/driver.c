@@ -140,6 +140,8 @@ static void trace_reply(struct driver *d)
 		trace_octets(d, "mailbox", reply->mailbox->address);
 	if (reply->verb == SMTP_DATA)
 		buf_printf(&d->trace, " recipients=%u", reply->recipients);
+	if (reply->by_delivery)
+		buf_append_string(&d->trace, " by delivery");
 	if (reply->discarded)
 		buf_append_string(&d->trace, " discarded");
 	if (reply->violation)
@@ -200,6 +202,8 @@ static void answer(struct driver *d)
 
 	describe(d);
 	d->asked[hook]++;
+	if (hook == HOOK_DATA && d->script->later)
+		d->settings.offer = d->script->later;
 	rule = find_rule(d, hook);
 	if (rule && rule->verdict.edits_len)
 		edit(d, rule, asked);
@@ -217,28 +221,6 @@ static void store(struct driver *d)
 	buf_append(&d->message, data, len);
 	if (d->script->body_room && d->message.len > d->script->body_room)
 		smtp_body_failed(d->smtp, 452, "4.3.1", "No room");
-}
-
-static void deliver(struct driver *d)
-{
-	const struct driver_script *script = d->script;
-	struct hook_request request = {0};
-
-	smtp_describe(d->smtp, &request);
-	if (!request.context.mail || !smtp_message_waits(d->smtp))
-		abort();
-	if (smtp_is_discarded(d->smtp)) {
-		buf_append_string(&d->trace, "throw away\n");
-	} else {
-		if (!request.context.recipients_len || smtp_message_size(d->smtp) != d->message.len)
-			abort();
-		buf_append(&d->messages, buf_head(&d->message), d->message.len);
-		buf_append_string(&d->messages, "#");
-		buf_append_string(&d->trace, "deliver\n");
-	}
-	smtp_delivered(d->smtp, script->delivery_code ? script->delivery_code : 250,
-		       script->delivery_status ? script->delivery_status : "2.0.0",
-		       script->delivery_text ? script->delivery_text : "OK id=T");
 }
 
 static void change_client(struct driver *d)
@@ -293,6 +275,9 @@ static bool advance(struct driver *d)
 		case SMTP_NEED_CLIENT:
 			change_client(d);
 			break;
+		case SMTP_NEED_RECIPIENT:
+			driver_ask_recipient(d);
+			break;
 		case SMTP_GOT_BODY:
 			store(d);
 			break;
@@ -300,7 +285,7 @@ static bool advance(struct driver *d)
 			report(d);
 			break;
 		case SMTP_NEED_DELIVERY:
-			deliver(d);
+			driver_deliver(d);
 			break;
 		case SMTP_FINISHED:
 			finish(d);

@@ -20,7 +20,14 @@ struct driver_rule {
 	struct verdict verdict; /* its edits are asked for first */
 };
 
-#define DRIVER_RULES_MAX 8
+#define DRIVER_RULES_MAX   8
+#define DRIVER_ANSWERS_MAX 4
+
+/* What the delivery says. */
+struct driver_answer {
+	int code; /* 0: see where it is used */
+	const char *status, *text;
+};
 
 /* All zero but the input: every verdict an accept, delivery 250 2.0.0 "OK id=T". */
 struct driver_script {
@@ -32,6 +39,12 @@ struct driver_script {
 	struct driver_rule rules[DRIVER_RULES_MAX];
 	int delivery_code;
 	const char *delivery_status, *delivery_text;
+	/* Of the nth recipient that it is asked for; code 0, and beyond: 250 2.1.5 "Taken". */
+	struct driver_answer recipients[DRIVER_ANSWERS_MAX];
+	/* LMTP: for the nth recipient of a message; code 0, and beyond: it says nothing. */
+	struct driver_answer results[DRIVER_ANSWERS_MAX];
+	bool end_at_recipient;		/* smtp_end() with `end` when it is asked for the first */
+	const struct smtp_offer *later; /* the offer from the first data hook on; NULL: it stays */
 	size_t body_room; /* pieces that end behind so many octets are not stored; 0: all are */
 	bool relay, xclient, early_talk; /* what the caller of the engine says at the beginning */
 	enum disconnect_reason end;	 /* 0: none; else smtp_end() when the input has ended */
@@ -42,7 +55,7 @@ struct driver {
 	struct smtp_settings settings;
 	struct smtp *smtp;
 	struct buf in, out;
-	unsigned asked[HOOK_MAX];
+	unsigned asked[HOOK_MAX], asked_recipients;
 	bool secure, finished;
 	struct buf output;   /* all that went to the client */
 	struct buf trace;    /* questions and replies, a line each */
@@ -58,6 +71,9 @@ void driver_fini(struct driver *d);
 /* Runs the script; the input is cut at `cut` (SIZE_MAX: not at all) or, if `piece` is not 0, every
  * so many octets. */
 void driver_run(struct driver *d, size_t cut, size_t piece);
+/* driver_delivery.c: the delivery's part. */
+void driver_ask_recipient(struct driver *d);
+void driver_deliver(struct driver *d);
 /* The buffer as a string, NUL-terminated in its place. */
 const char *driver_text(struct buf *b);
 /* Aborts when a question has recipients that no rule lets pass, too many, or none at data and

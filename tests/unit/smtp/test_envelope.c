@@ -3,6 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const struct smtp_offer with_dsn = {
+	.eight_bit = true,
+	.smtputf8 = true,
+	.dsn = true,
+	.chunking = true,
+	.binary = true,
+	.requiretls = true,
+};
+
 #define BANNER "220 mx.test ESMTP\r\n"
 
 static const struct {
@@ -146,7 +155,7 @@ static void test_utf8(void **state)
 		struct driver_script script = {.input = input, .settings = driver_settings()};
 
 		script.settings.accept_domains = utf8_domains;
-		script.settings.dsn = true;
+		script.settings.offer = &with_dsn;
 		script.input_len = (size_t)snprintf(input, sizeof input,
 						    "HELO a\r\nMAIL FROM:<> SMTPUTF8\r\n%s\r\n",
 						    utf8_rows[i].command);
@@ -177,7 +186,7 @@ static void test_secure_params(void **state)
 			.input = "", .secure = secure, .settings = driver_settings()};
 
 		script.settings.implicit_tls = true;
-		script.settings.dsn = true;
+		script.settings.offer = &with_dsn;
 		script.secure_len = (size_t)snprintf(secure, sizeof secure, "EHLO a\r\n%s\r\n",
 						     secure_rows[i].command);
 		snprintf(output, sizeof output,
