@@ -149,6 +149,7 @@ static void set_up_listener(struct worker *w, size_t i)
 		.relay_clients = settings->relay_clients.items,
 		.relay_clients_len = settings->relay_clients.len,
 		.resolve_names = settings->resolve_names && w->host.resolver,
+		.received_client = true,
 		.policies = settings->policies,
 		.policies_len = settings->policies_len,
 		.delivery = w->deliveries[settings->delivery],

@@ -3,6 +3,7 @@
 #ifndef RECEIVED_H
 #define RECEIVED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -10,8 +11,8 @@
 
 /* Appends the whole field with its CRLF. `context` as at the message hook; `date` after RFC 5322.
  * What the client said of itself is shown as far as it is harmless in a header: other octets become
- * '?'. */
-void received_field(struct buf *out, const struct hook_context *context, const char *hostname,
-		    const char *transaction, const char *date);
+ * '?'. Without `client` neither its name nor its address is shown. */
+void received_field(struct buf *out, const struct hook_context *context, bool client,
+		    const char *hostname, const char *transaction, const char *date);
 
 #endif

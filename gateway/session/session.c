@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "delivery/delivery.h"
 #include "delivery/spool.h"
 #include "events/event_bus.h"
 #include "policy/policy.h"
@@ -93,6 +94,7 @@ static void on_timeout(struct session *s)
 					       : DISCONNECT_COMMAND_TIMEOUT;
 	policy_cancel(s->host->policy, s->question);
 	s->question = 0;
+	delivery_end(&s->sending);
 	smtp_end(s->smtp, reason);
 	session_advance(s);
 }
@@ -104,6 +106,7 @@ static void report_reply(struct session *s)
 	const struct smtp_reply *reply = smtp_last_reply(s->smtp);
 	const struct session_said said = {
 		.by = s->by[0] ? s->by : NULL,
+		.delivery = delivery_name(s->listener->delivery),
 		.labels = s->memory ? policy_memory_labels(s->memory) : NULL,
 		.quarantine = s->quarantine || s->quarantine_all,
 	};
@@ -127,6 +130,7 @@ static void report_reply(struct session *s)
 				     nothing */
 		s->transaction[0] = '\0';
 		s->quarantine = false;
+		delivery_end(&s->sending);
 		if (s->memory)
 			policy_memory_end_transaction(s->memory);
 		if (s->message)
@@ -194,6 +198,7 @@ void session_advance(struct session *s)
 		session_end(s);
 		return;
 	}
+	session_learn_offer(s->listener);
 	for (;;) {
 		switch (smtp_step(s->smtp, transport_in(s->transport),
 				  transport_out(s->transport))) {
@@ -218,6 +223,10 @@ void session_advance(struct session *s)
 		case SMTP_NEED_CLIENT:
 			session_open_xclient(s);
 			break;
+		case SMTP_NEED_RECIPIENT:
+			session_ask_recipient(s);
+			wait_for(s, SESSION_WAIT_RECIPIENT);
+			return;
 		case SMTP_NEED_DELIVERY:
 			if (!session_deliver(s)) {
 				wait_for(s, SESSION_WAIT_DELIVERY);
@@ -261,8 +270,8 @@ static void on_input_ended(struct session *s)
 	/* A client that has sent a whole message, or more commands, and half-closes is owed its
 	 * replies. One that leaves nothing behind could use no answer: its question is cancelled.
 	 */
-	else if (s->wait == SESSION_WAIT_VERDICT && !transport_in(s->transport)->len &&
-		 !smtp_message_waits(s->smtp))
+	else if ((s->wait == SESSION_WAIT_VERDICT || s->wait == SESSION_WAIT_RECIPIENT) &&
+		 !transport_in(s->transport)->len && !smtp_message_waits(s->smtp))
 		session_client_gone(s, DISCONNECT_CLIENT_GONE);
 }
 

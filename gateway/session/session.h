@@ -55,13 +55,16 @@ struct session_host {
 struct session_listener {
 	struct session_host *host;
 	const char *name;
-	struct smtp_settings smtp;
+	struct smtp_settings
+		smtp;		 /* what the delivery has a say in is filled in by session_new() */
+	struct smtp_offer offer; /* of the delivery, as it was said last; ours */
 	struct tls_context *tls; /* NULL without TLS */
 	/* Peers that must begin with a PROXY header; peers that may say XCLIENT; clients that may
 	 * send to any domain. */
 	const struct address_block *proxy_peers, *xclient_peers, *relay_clients;
 	size_t proxy_peers_len, xclient_peers_len, relay_clients_len;
 	bool resolve_names;
+	bool received_client; /* Received: fields name the client and its address */
 	const size_t *policies;
 	size_t policies_len;
 	struct delivery *delivery;

@@ -58,6 +58,7 @@ void session_end(struct session *s)
 	s->transaction[0] = '\0';
 	if (s->opened)
 		tell_end(s, reason);
+	delivery_end(&s->sending);
 	if (s->job)
 		delivery_abandon(s->job);
 	if (s->message)

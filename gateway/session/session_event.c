@@ -59,6 +59,8 @@ static void verb_event(struct event *e, const struct smtp *smtp, const struct sm
 	if (reply->discarded && (e->kind == EVENT_RCPT || e->kind == EVENT_MESSAGE))
 		event_add_boolean(e, "discarded", true);
 	event_add_text(e, "by", said->by);
+	if (reply->by_delivery)
+		event_add_text(e, "delivery", said->delivery);
 	if (e->kind != EVENT_MESSAGE)
 		return;
 	event_add_text(e, "labels", said->labels);

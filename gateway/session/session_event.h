@@ -10,9 +10,10 @@
 
 /* What services have said, and the engine does not know. */
 struct session_said {
-	const char *by;	    /* the service that decided, or NULL */
-	const char *labels; /* words with a space between them, or NULL */
-	bool quarantine;    /* the message is held */
+	const char *by;	      /* the service that decided, or NULL */
+	const char *delivery; /* the name of the listener's */
+	const char *labels;   /* words with a space between them, or NULL */
+	bool quarantine;      /* the message is held */
 };
 
 /* Fills `events` with what smtp_last_reply() says has happened, in order, and returns how many: a

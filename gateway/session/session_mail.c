@@ -40,28 +40,64 @@ void session_store_body(struct session *s)
 	spool_message_free(&s->message);
 }
 
-static void delivery_event(struct session *s, const struct delivery_result *result)
+/* `recipient`: the result is for this one alone; NULL: for the message. */
+static void delivery_event(struct session *s, const struct delivery_result *result,
+			   const struct hook_mailbox *recipient)
 {
 	struct event event;
 
 	event_init(&event, EVENT_DELIVERY, s->id, session_transaction(s));
 	event_add_text(&event, "delivery", delivery_name(s->listener->delivery));
 	event_add_text(&event, "kind", delivery_kind(s->listener->delivery));
+	if (recipient)
+		event_add_octets(&event, "address", recipient->address);
 	event_add_integer(&event, "code", result->code);
 	event_add_text(&event, "status", result->status);
 	event_add_text(&event, "text", result->text);
 	event_add_text(&event, "ref", result->ref);
+	if (result->unknown)
+		event_add_boolean(&event, "unknown", true);
 	event_add_real(&event, "ms", (ev_now(s->host->loop) - s->delivery_began) * 1000);
 	session_publish(s, &event);
+}
+
+/* Each recipient has a result of its own. A client that speaks SMTP can be told only one for all:
+ * it sends again to those too that have the message, so the log says who they are. */
+static bool tell_recipients(struct session *s, const struct delivery_result *result)
+{
+	const struct hook_mailbox *recipients = s->request.context.recipients;
+	bool lmtp = s->listener->smtp.lmtp, any = false;
+	char address[512];
+
+	for (size_t i = 0; i < result->recipients_len; i++) {
+		const struct delivery_result *own = &result->recipients[i];
+
+		delivery_event(s, own, &recipients[i]);
+		any = any || own->code < 300;
+		if (lmtp)
+			smtp_delivered_recipient(s->smtp, i, own->code, own->status, own->text);
+		if (lmtp || own->code >= 300 || result->code < 300)
+			continue;
+		text_escape(recipients[i].address.data, recipients[i].address.len, address,
+			    sizeof address);
+		log_warning("delivery %s: %s: <%s> has the message, and its client is told %d",
+			    delivery_name(s->listener->delivery), s->transaction, address,
+			    result->code);
+	}
+	return any;
 }
 
 static void on_delivered(void *arg, const struct delivery_result *result)
 {
 	struct session *s = arg;
+	bool any = result->code < 300;
 
 	s->job = NULL;
-	delivery_event(s, result);
-	if (result->code < 300)
+	if (result->recipients)
+		any = tell_recipients(s, result) || any;
+	else
+		delivery_event(s, result, NULL);
+	if (any)
 		atomic_fetch_add_explicit(&s->host->slot->messages, 1, memory_order_relaxed);
 	smtp_delivered(s->smtp, result->code, result->status, result->text);
 	session_advance(s);
@@ -83,7 +119,6 @@ bool session_deliver(struct session *s)
 	const struct hook_context *context = &s->request.context;
 	struct delivery_envelope envelope = {.transaction = s->transaction};
 	struct buf received;
-	struct delivery_transaction *transaction = NULL;
 	char date[64];
 
 	if (smtp_is_discarded(s->smtp)) {
@@ -93,7 +128,8 @@ bool session_deliver(struct session *s)
 	session_describe(s, HOOK_MESSAGE);
 	buf_init(&received, RECEIVED_MAX);
 	text_mail_date(date, sizeof date);
-	received_field(&received, context, s->host->hostname, s->transaction, date);
+	received_field(&received, context, s->listener->received_client, s->host->hostname,
+		       s->transaction, date);
 	buf_append(&received, "", 1);
 	envelope.sender = context->mail;
 	envelope.recipients = context->recipients;
@@ -101,7 +137,7 @@ bool session_deliver(struct session *s)
 	envelope.received = buf_head(&received);
 	envelope.quarantine = s->quarantine || s->quarantine_all;
 	s->delivery_began = ev_now(s->host->loop);
-	delivery_start(s->listener->delivery, &transaction, &envelope, &s->message, on_delivered, s,
+	delivery_start(s->listener->delivery, &s->sending, &envelope, &s->message, on_delivered, s,
 		       &s->job);
 	buf_fini(&received);
 	return false;

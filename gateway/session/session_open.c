@@ -203,6 +203,7 @@ void session_new(struct session_listener *listener, int fd, const struct address
 	ident_make(s->id);
 	s->transport =
 		transport_new(host->loop, fd, SMTP_IN_MAX, SMTP_OUT_MAX, session_on_transport, s);
+	session_learn_offer(listener);
 	s->smtp = smtp_new(&listener->smtp);
 	list_append(&host->sessions, &s->link);
 	atomic_fetch_add_explicit(&host->slot->open, 1, memory_order_relaxed);

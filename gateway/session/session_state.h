@@ -1,5 +1,6 @@
 /* session_state: the inside of a session, shared by session.c (the loop), session_open.c (before
- * the engine runs), session_hook.c (questions) and session_mail.c (content and delivery). */
+ * the engine runs), session_hook.c (questions), session_rcpt.c (recipients) and session_mail.c
+ * (content and delivery). */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
 
@@ -11,6 +12,7 @@
 #include "session.h"
 
 struct delivery_job;
+struct delivery_transaction;
 struct proxy_header;
 struct spool_message;
 
@@ -20,6 +22,7 @@ enum session_wait {
 	SESSION_WAIT_BANNER, /* the client's name, and its silence */
 	SESSION_WAIT_INPUT,
 	SESSION_WAIT_VERDICT,
+	SESSION_WAIT_RECIPIENT, /* the delivery's word on it */
 	SESSION_WAIT_TLS,
 	SESSION_WAIT_DELIVERY,
 	SESSION_WAIT_PAUSE, /* a while, before wrong credentials are answered */
@@ -73,6 +76,8 @@ struct session {
 	/* A service wants the message held: this one, or all of the session. */
 	bool quarantine, quarantine_all;
 
+	struct delivery_transaction *sending; /* NULL: the delivery was asked for no recipient */
+
 	/* the message */
 	struct spool_message *message;
 	struct delivery_job *job;
@@ -109,6 +114,11 @@ void session_describe(struct session *s, enum hook hook);
 
 /* session_edit.c: for policy_ask(). */
 const char *session_edit(void *arg, const struct verdict *verdict, char *problem, size_t size);
+
+/* session_rcpt.c: refreshes what the engines of this listener may offer. */
+void session_learn_offer(struct session_listener *listener);
+/* The result comes later. */
+void session_ask_recipient(struct session *s);
 
 /* session_mail.c */
 void session_store_body(struct session *s);

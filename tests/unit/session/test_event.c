@@ -51,11 +51,16 @@ static void play(const char *lines, struct json_out *events)
 			buf_append_string(&in, lines);
 			continue;
 		case SMTP_GOT_REPLY:
-			n = session_event_reply(smtp, "S", "T", &(struct session_said){0}, list);
+			n = session_event_reply(smtp, "S", "T",
+						&(struct session_said){.delivery = "backend"},
+						list);
 			for (size_t i = 0; i < n; i++) {
 				event_json_body(events, &list[i], "now");
 				json_out_raw(events, "\n");
 			}
+			continue;
+		case SMTP_NEED_RECIPIENT:
+			smtp_recipient(smtp, 550, "5.1.1", "No such user");
 			continue;
 		case SMTP_NEED_DELIVERY:
 			smtp_delivered(smtp, 250, "2.0.0", "OK");
@@ -168,6 +173,29 @@ static void test_discard(void **state)
 	answers[HOOK_MESSAGE] = VERDICT_ACCEPT;
 }
 
+/* Whoever watches learns who has refused: here it is no service. */
+static void test_refused_by_delivery(void **state)
+{
+	static const char *const expected[] = {
+		"\"event\":\"command\"",
+		"\"event\":\"ehlo\"",
+		"\"event\":\"command\"",
+		"\"event\":\"mail\"",
+		"\"event\":\"command\"",
+		"\"data\":{\"address\":\"x@example.com\",\"code\":550,\"status\":\"5.1.1\","
+		"\"delivery\":\"backend\"}",
+		"\"event\":\"command\"",
+		"\"data\":{\"address\":\"x@elsewhere\",\"code\":550,\"status\":\"5.7.1\"}",
+		NULL,
+	};
+
+	(void)state;
+	settings.recipients_asked = true;
+	expect("HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<x@example.com>\r\nRCPT TO:<x@elsewhere>\r\n",
+	       expected);
+	settings.recipients_asked = false;
+}
+
 static void test_violation(void **state)
 {
 	static const char *const expected[] = {
@@ -240,7 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transaction), cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_violation),   cmocka_unit_test(test_auth),
-		cmocka_unit_test(test_bdat),
+		cmocka_unit_test(test_bdat),	    cmocka_unit_test(test_refused_by_delivery),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
