@@ -58,6 +58,7 @@ struct handshake_ready {
 	long deadline_ms;  /* the longest wait for a reply */
 	long extend_ms;	   /* how much longer it is at most with progress; 0: not at all */
 	bool shadow;	   /* its verdicts are only reported */
+	bool delivers;	   /* what it accepts at message is its own */
 	unsigned grants;   /* 1u << HANDSHAKE_GRANT_x */
 	const char *spool; /* the directory that paths are relative to; NULL: path is not used */
 };

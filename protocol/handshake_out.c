@@ -98,7 +98,7 @@ void handshake_policy_ready(struct json_out *out, const struct handshake_registe
 	for (unsigned i = 0; i < HANDSHAKE_GRANT_MAX; i++)
 		if (ready->grants & 1u << i) /* there is only one: no comma */
 			json_out_text(out, handshake_grant_word((enum handshake_grant)i));
-	json_out_raw(out, "]}\n");
+	json_out_raw(out, ready->delivers ? "],\"delivers\":true}\n" : "]}\n");
 }
 
 void handshake_error(struct json_out *out, bool fatal, uint64_t id, const char *code,

@@ -166,6 +166,36 @@ static bool is_reason(const char *reason)
 	return strlen(reason) <= VERDICT_REASON_MAX && is_word(reason, strlen(reason));
 }
 
+/* A ref is one word or several: spaces around it would be lost where it is written down. */
+static bool is_ref(const char *ref)
+{
+	size_t len = strlen(ref);
+
+	if (len < 1 || len > VERDICT_REF_MAX || ref[0] == ' ' || ref[len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (ref[i] < ' ' || ref[i] > '~')
+			return false;
+	return true;
+}
+
+static const char *ref_problem(const struct verdict *v, char *problem, size_t size)
+{
+	if (!v->ref[0])
+		return NULL;
+	/* Of a message that is refused or thrown away, nothing is anywhere. */
+	if (v->kind > VERDICT_QUARANTINE)
+		snprintf(problem, size, "ref does not fit the verdict %s", kinds[v->kind].word);
+	else if (!is_ref(v->ref))
+		snprintf(problem, size,
+			 "ref must be 1 to %d characters of printable ASCII without spaces at its "
+			 "ends",
+			 VERDICT_REF_MAX);
+	else
+		return NULL;
+	return problem;
+}
+
 const char *verdict_label_problem(const char *label, size_t len, char *problem, size_t size)
 {
 	if (len >= 1 && len <= VERDICT_LABEL_MAX && is_word(label, len))
@@ -295,6 +325,8 @@ const char *verdict_problem(const struct verdict *v, char *problem, size_t size)
 	}
 	if (v->labels && labels_problem(v->labels, problem, size))
 		return problem;
+	if (ref_problem(v, problem, size))
+		return problem;
 	return edits_problem(v, problem, size);
 }
 
@@ -327,6 +359,11 @@ const char *verdict_hook_problem(const struct verdict *v, enum hook hook, unsign
 	    (v->until == VERDICT_UNTIL_TRANSACTION || v->keep_transaction)) {
 		snprintf(problem, size, "%s is not allowed at %s: it is in no transaction",
 			 v->keep_transaction ? "keep.transaction" : "until \"transaction\"",
+			 hook_word(hook));
+		return problem;
+	}
+	if (v->ref[0] && hook != HOOK_MESSAGE) {
+		snprintf(problem, size, "ref is not allowed at %s: there is no message yet",
 			 hook_word(hook));
 		return problem;
 	}

@@ -40,6 +40,7 @@ enum verdict_until {
 	480 /* with code, status and CRLF below the 512 octets of RFC 5321 4.5.3.1.5 */
 #define VERDICT_REASON_MAX 64
 #define VERDICT_STATUS_MAX 10 /* "5.999.999" and its NUL */
+#define VERDICT_REF_MAX	   128
 
 struct verdict {
 	enum verdict_kind kind;
@@ -48,6 +49,9 @@ struct verdict {
 	char *text;			 /* lines joined by LF, owned; NULL: the default */
 	char reason[VERDICT_REASON_MAX +
 		    1]; /* for events, never shown to the client; "" when none */
+	/* Where the service has put the message, in its own words: what makes the acceptance of one
+	 * that delivers true. "": nowhere. */
+	char ref[VERDICT_REF_MAX + 1];
 	enum verdict_until until;
 	char *labels; /* owned: words with a space between them; NULL: none */
 	/* Owned: JSON objects that come back to the same service in later requests. NULL: what was
@@ -75,8 +79,8 @@ const char *verdict_status(const struct verdict *v, enum hook hook);
  * code, 1-10 lines of 1-480 printable ASCII octets, until and edits fit the kind, ...); else the
  * rule that is broken, in words for the service's author, in `problem` (printable ASCII). */
 const char *verdict_problem(const struct verdict *v, char *problem, size_t size);
-/* NULL when the hook allows the verdict, its until, keep and edits, and the operator has granted
- * what they need (1u << HANDSHAKE_GRANT_x); else what is wrong, as above. */
+/* NULL when the hook allows the verdict, its until, keep, ref and edits, and the operator has
+ * granted what they need (1u << HANDSHAKE_GRANT_x); else what is wrong, as above. */
 const char *verdict_hook_problem(const struct verdict *v, enum hook hook, unsigned grants,
 				 char *problem, size_t size);
 /* The same as verdict_problem() for one line of text before it is joined with others: 1-480 octets

@@ -135,6 +135,14 @@ static enum verdict_json read_reason(const json_t *reply, struct verdict *v,
 			  sizeof v->reason, error);
 }
 
+static enum verdict_json read_ref(const json_t *reply, struct verdict *v,
+				  struct verdict_json_error *error)
+{
+	return read_token(reply, "ref",
+			  "1 to 128 characters of printable ASCII without spaces at its ends",
+			  v->ref, sizeof v->ref, error);
+}
+
 static enum verdict_json read_until(const json_t *reply, struct verdict *v,
 				    struct verdict_json_error *error)
 {
@@ -239,8 +247,8 @@ static enum verdict_json read_fields(const json_t *reply, struct verdict *v,
 {
 	static enum verdict_json (*const readers[])(const json_t *reply, struct verdict *v,
 						    struct verdict_json_error *error) = {
-		read_kind,  read_code,	 read_status, read_text,  read_reason,
-		read_until, read_labels, read_keep,   read_edits,
+		read_kind,  read_code,	 read_status, read_text, read_reason,
+		read_until, read_labels, read_ref,    read_keep, read_edits,
 	};
 	enum verdict_json result = VERDICT_JSON_REPLY;
 

@@ -103,12 +103,25 @@ static void check_edit(const struct edit *edit)
 		assert(edit->nth);
 }
 
+static void check_ref(const struct verdict *v)
+{
+	size_t len = strlen(v->ref);
+
+	if (!len)
+		return;
+	assert(v->kind <= VERDICT_QUARANTINE && len <= VERDICT_REF_MAX);
+	assert(v->ref[0] != ' ' && v->ref[len - 1] != ' ');
+	for (const char *p = v->ref; *p; p++)
+		assert(*p >= ' ' && *p <= '~');
+}
+
 static void check_more(const struct verdict *v)
 {
 	char problem[256];
 
 	check_kept(v->keep_session);
 	check_kept(v->keep_transaction);
+	check_ref(v);
 	if (v->labels)
 		check_labels(v->labels);
 	assert(v->edits_len <= VERDICT_EDITS_MAX);
@@ -117,7 +130,8 @@ static void check_more(const struct verdict *v)
 		check_edit(&v->edits[i]);
 	for (unsigned i = 0; i < HOOK_MAX; i++) {
 		if (!verdict_hook_problem(v, (enum hook)i, 0, problem, sizeof problem))
-			assert(v->kind != VERDICT_BYPASS && i != HOOK_DISCONNECT);
+			assert(v->kind != VERDICT_BYPASS && i != HOOK_DISCONNECT &&
+			       (!v->ref[0] || i == HOOK_MESSAGE));
 		else
 			for (const char *p = problem; *p; p++)
 				assert(*p >= ' ' && *p <= '~');
@@ -176,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert((m.extend_ms > 0) == (result == VERDICT_JSON_PROGRESS));
 		assert(!m.verdict.keep_session && !m.verdict.edits && !m.verdict.labels);
 		assert(m.verdict.kind == VERDICT_ACCEPT && !m.verdict.text && !m.verdict.code &&
-		       !m.verdict.status[0]);
+		       !m.verdict.status[0] && !m.verdict.ref[0]);
 	}
 	verdict_fini(&m.verdict);
 	free(line);

@@ -73,6 +73,14 @@ static void test_ready(void **state)
 							 .grants = 1u << HANDSHAKE_GRANT_BYPASS,
 							 .spool = "/var/spool/gatepost"});
 	examples_assert_equal(&out, "valid/ready-scanner.json");
+	reg.missing[0] = '\0';
+	handshake_policy_ready(&out, &reg,
+			       &(struct handshake_ready){.policy = "app",
+							 .hooks = reg.hooks,
+							 .deadline_ms = 30000,
+							 .spool = "/var/spool/gatepost",
+							 .delivers = true});
+	examples_assert_equal(&out, "valid/ready-delivers.json");
 	json_out_fini(&out);
 }
 

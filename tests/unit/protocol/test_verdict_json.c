@@ -27,6 +27,8 @@ static void test_replies(void **state)
 		{REPLY(",\"verdict\":\"reject\",\"text\":[\"one\"],\"until\":\"command\",\"edits\":"
 		       "[]"),
 		 {.kind = VERDICT_REJECT, .text = (char[]){"one"}}},
+		{REPLY(",\"verdict\":\"accept\",\"ref\":\"new/1 \\u0041\""),
+		 {.kind = VERDICT_ACCEPT, .ref = "new/1 A"}},
 	};
 
 	(void)state;
@@ -43,6 +45,7 @@ static void test_replies(void **state)
 		assert_int_equal(m.verdict.code, expected->code);
 		assert_string_equal(m.verdict.status, expected->status);
 		assert_string_equal(m.verdict.reason, expected->reason);
+		assert_string_equal(m.verdict.ref, expected->ref);
 		assert_int_equal(!m.verdict.text, !expected->text);
 		if (m.verdict.text)
 			assert_string_equal(m.verdict.text, expected->text);
@@ -116,6 +119,16 @@ static const struct {
 	 "keep must be an object, not null"},
 	{REPLY(",\"verdict\":\"accept\",\"keep\":{\"session\":{},\"transaction\":7}"),
 	 VERDICT_JSON_INVALID, "bad_reply", "keep.transaction must be an object or null, not 7"},
+	{REPLY(",\"verdict\":\"accept\",\"ref\":\"\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "ref must be 1 to 128 characters of printable ASCII without spaces at its ends, not "
+	 "\"\""},
+	{REPLY(",\"verdict\":\"accept\",\"ref\":7"), VERDICT_JSON_INVALID, "bad_reply", "not 7"},
+	{REPLY(",\"verdict\":\"accept\",\"ref\":null"), VERDICT_JSON_INVALID, "bad_reply",
+	 "not null"},
+	{REPLY(",\"verdict\":\"accept\",\"ref\":\"a\\nb\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "ref must be 1 to 128 characters of printable ASCII without spaces at its ends"},
+	{REPLY(",\"verdict\":\"reject\",\"ref\":\"a\""), VERDICT_JSON_INVALID, "bad_reply",
+	 "ref does not fit the verdict reject"},
 	{"{\"type\":\"progress\"}", VERDICT_JSON_BROKEN, "bad_message",
 	 "\"id\" must be an integer of at least 0, not nothing"},
 	{"{\"type\":\"progress\",\"id\":7,\"extend_ms\":0}", VERDICT_JSON_BAD_PROGRESS,
