@@ -34,6 +34,7 @@ struct policy_service_settings {
 	 * disconnect. */
 	enum verdict_kind actions[HOOK_MAX][FAILURE_CHOICES];
 	bool shadow;	 /* asked, never waited for, its verdicts only reported */
+	bool delivers;	 /* what it accepts at message is its own: see policy_ask() */
 	bool required;	 /* see policy_is_ready() */
 	unsigned grants; /* 1u << HANDSHAKE_GRANT_x */
 	unsigned facts;	 /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
@@ -110,8 +111,8 @@ struct policy_ask {
 	double budget; /* seconds that the whole chain may take, then it is a tempfail; 0: any */
 	/* Once, from the loop, never inside policy_ask(). `by` is the service that decided, NULL
 	 * when all accepted without code or text of their own; the verdict is the callee's to copy
-	 * (freed after). It has a kind (never bypass), code, status, text and reason; all else is
-	 * done. */
+	 * (freed after). It has a kind (never bypass), code, status, text, reason, and the ref
+	 * of a service that delivers; all else is done. */
 	void (*on_verdict)(void *arg, const struct verdict *verdict, const char *by);
 	void *arg;
 };
@@ -129,6 +130,11 @@ struct policy_ask {
  *
  * A service in shadow mode is asked when the chain comes to it, and nothing is waited for: its
  * verdict, or its failure, is an event. It works on after the question, and after policy_cancel().
+ *
+ * A service that delivers answers for the message: at message its accept, bypass and quarantine
+ * need a ref, and nothing stands for its word. It is asked there whatever it registered, after a
+ * bypass too, never by an answer that stands; and its failure is a tempfail whatever its actions
+ * say. At other hooks a bypass does not skip it either. The ref of any other service is dropped.
  *
  * Asks. True: no service is asked at this hook, *verdict is an accept and *question 0. False:
  * on_verdict comes later; *question names the question for policy_cancel(). A failed question (no

@@ -89,6 +89,11 @@ void policy_call_sent(struct policy_call *call, struct policy_connection *connec
 	set_timer(call, call->deadline - ev_now(call->loop));
 }
 
+bool policy_answers_for_message(const struct policy_service_settings *service, enum hook hook)
+{
+	return service->delivers && hook == HOOK_MESSAGE;
+}
+
 double policy_call_longest(const struct policy_service_settings *service)
 {
 	return service->timeout_max > service->timeout ? service->timeout_max : service->timeout;
@@ -138,12 +143,13 @@ double policy_call_age(const struct policy_call *call)
 
 /* An operator may choose to do without a service that does not answer. A service that answers
  * nonsense, or was never shown the message, might have refused it: there is no choice then. */
+/* Nor is there one for a message: what nobody has is not delivered. */
 static enum verdict_kind action_of(enum failure failure,
 				   const struct policy_service_settings *service, enum hook hook)
 {
 	enum verdict_kind action = VERDICT_TEMPFAIL;
 
-	if (failure < FAILURE_CHOICES)
+	if (failure < FAILURE_CHOICES && !policy_answers_for_message(service, hook))
 		action = service->actions[hook][failure];
 	/* To do without the one who knows the passwords is to let anybody in. */
 	return hook == HOOK_AUTH && action < VERDICT_TEMPFAIL ? VERDICT_TEMPFAIL : action;

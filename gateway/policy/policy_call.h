@@ -60,6 +60,8 @@ void policy_call_start_again(struct policy_call *call, double patience);
 void policy_call_sent(struct policy_call *call, struct policy_connection *connection, uint64_t id);
 /* on_end follows from the loop. The call must be out of queue and connection. */
 void policy_call_end(struct policy_call *call, enum failure end);
+/* The service delivers, and this is the hook where it takes the message: nothing else will do. */
+bool policy_answers_for_message(const struct policy_service_settings *service, enum hook hook);
 /* Seconds that a call to the service lasts at most, with all that progress adds. */
 double policy_call_longest(const struct policy_service_settings *service);
 /* The service asks for this long from now on; it never gets less than it had, nor more than its

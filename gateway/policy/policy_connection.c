@@ -57,13 +57,18 @@ static void blame_bad(struct policy_connection *connection, const struct policy_
 static bool is_possible(const struct policy_connection *connection, const struct policy_call *call,
 			const struct verdict *verdict, struct verdict_json_error *error)
 {
+	const struct policy_service_settings *service = connection->dial.service;
 	const struct policy_ask *ask = call->ask;
+	enum hook hook = ask->request->hook;
 	size_t size = sizeof error->message;
 	const char *problem;
 
-	problem = verdict_hook_problem(verdict, ask->request->hook,
-				       connection->dial.service->grants, error->message, size);
-	if (!problem && verdict->edits_len && !ask->edit)
+	problem = verdict_hook_problem(verdict, hook, service->grants, error->message, size);
+	/* Without a word of where it is, nobody says that the message is anywhere. */
+	if (!problem && policy_answers_for_message(service, hook) &&
+	    verdict->kind <= VERDICT_QUARANTINE && !verdict->ref[0])
+		problem = "this policy delivers: its accept needs ref";
+	else if (!problem && verdict->edits_len && !ask->edit)
 		problem = "edits are not possible here";
 	else if (!problem && verdict->edits_len)
 		problem = ask->edit(ask->arg, verdict, error->message, size);

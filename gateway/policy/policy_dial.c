@@ -190,6 +190,7 @@ static void welcome(struct policy_dial *dial, const struct handshake_register *r
 				       .deadline_ms = (long)(service->timeout * 1000),
 				       .extend_ms = (long)(extend * 1000 + 0.5),
 				       .shadow = service->shadow,
+				       .delivers = service->delivers,
 				       .grants = service->grants,
 				       .spool = takes_paths(reg) ? dial->settings->spool_dir : NULL,
 			       });

@@ -34,8 +34,12 @@ static void decide(struct policy_question *question, const struct verdict *verdi
  * decides. */
 static void add_verdict(struct policy_question *question, struct verdict *verdict, const char *by)
 {
-	if (verdict->kind == VERDICT_BYPASS)
+	if (verdict->kind == VERDICT_BYPASS) {
 		verdict->kind = VERDICT_ACCEPT;
+		question->bypassed = true;
+	}
+	if (verdict->ref[0])
+		memcpy(question->verdict.ref, verdict->ref, sizeof verdict->ref);
 	if (verdict->kind == VERDICT_QUARANTINE ||
 	    (has_words(verdict) && question->verdict.kind != VERDICT_QUARANTINE))
 		decide(question, verdict, by);
@@ -46,9 +50,9 @@ static void add_verdict(struct policy_question *question, struct verdict *verdic
 /* Takes the verdict over. True when it ends the chain. */
 static bool combine(struct policy_question *question, struct verdict *verdict, const char *by)
 {
-	bool ends = verdict->kind == VERDICT_BYPASS || verdict->kind >= VERDICT_DISCARD;
+	bool ends = verdict->kind >= VERDICT_DISCARD;
 
-	if (verdict->kind >= VERDICT_DISCARD) {
+	if (ends) {
 		decide(question, verdict, by);
 		move_words(&question->verdict, verdict);
 	} else {
@@ -107,7 +111,9 @@ static bool answer_stands(const struct policy_question *question, size_t place,
 		policy_service_settings(question->services[place]);
 	const struct policy_ask *ask = &question->ask;
 
-	return ask->memory && !settings->shadow && settings->hooks & 1u << ask->request->hook &&
+	return ask->memory && !settings->shadow &&
+	       !policy_answers_for_message(settings, ask->request->hook) &&
+	       settings->hooks & 1u << ask->request->hook &&
 	       policy_memory_standing(ask->memory, place, ask->request->hook, verdict);
 }
 
@@ -118,6 +124,8 @@ static enum progress visit(struct policy_question *question, size_t place)
 	const struct policy_ask *ask = &question->ask;
 	struct verdict verdict;
 
+	if (question->bypassed && !settings->delivers)
+		return NEXT;
 	if (answer_stands(question, place, &verdict))
 		return combine(question, &verdict, settings->name) ? ENDED : NEXT;
 	if (!policy_service_is_asked(service, ask->request->hook))
@@ -163,6 +171,9 @@ static struct verdict take_verdict(struct policy_question *question)
 		policy_memory_take(ask->memory, call->place, ask->request->hook, &call->verdict);
 	verdict = call->verdict;
 	call->verdict = (struct verdict){0};
+	/* What another service says of its own stores delivers nothing. */
+	if (!policy_answers_for_message(service, ask->request->hook))
+		verdict.ref[0] = '\0';
 	return verdict;
 }
 

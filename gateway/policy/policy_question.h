@@ -2,7 +2,8 @@
  * and the verdict that becomes of what they say.
  *
  *      accept, bypass < quarantine < discard < tempfail < reject < disconnect
- *      '---- the next service is asked ---'   '------ ends the chain -------'   (so does bypass) */
+ *      '---- the next service is asked ---'   '------ ends the chain -------'   (bypass: only one
+ * that delivers) */
 #ifndef POLICY_POLICY_QUESTION_H
 #define POLICY_POLICY_QUESTION_H
 
@@ -26,6 +27,7 @@ struct policy_question {
 	struct verdict verdict; /* so far */
 	const char *by;		/* who decided it; NULL: nobody */
 	size_t step;		/* place in ask.chain */
+	bool bypassed;		/* only a service that delivers is asked from here on */
 	ev_tstamp ceiling;	/* the time of the chain is over then; 0: never */
 	struct policy_call call;
 	ev_timer end;  /* only fed */

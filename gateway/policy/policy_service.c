@@ -55,7 +55,8 @@ static unsigned known_hooks(const struct policy_service *service)
 
 bool policy_service_is_asked(const struct policy_service *service, enum hook hook)
 {
-	return known_hooks(service) & 1u << hook;
+	return known_hooks(service) & 1u << hook ||
+	       policy_answers_for_message(service->settings, hook);
 }
 
 static bool serves(const struct policy_connection *connection, enum hook hook)

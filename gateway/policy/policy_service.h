@@ -37,7 +37,8 @@ struct policy_service *policy_service_new(struct ev_loop *loop,
 void policy_service_free(struct policy_service **service);
 const struct policy_service_settings *policy_service_settings(const struct policy_service *service);
 /* False: it has no interest in this hook, the next one is asked. True: it must be asked, whether it
- * is there or not (see policy_ask()). */
+ * is there or not (see policy_ask()): one that delivers, for the message, also when it never
+ * registered that. */
 bool policy_service_is_asked(const struct policy_service *service, enum hook hook);
 /* Starts the call; call->on_end follows from the loop. */
 void policy_service_ask(struct policy_service *service, struct policy_call *call);
