@@ -12,7 +12,9 @@ static const struct delivery_kind *kind_of(const struct delivery_settings *setti
 {
 	if (settings->maildir)
 		return &delivery_maildir;
-	return settings->relay ? &delivery_relay : &delivery_discard;
+	if (settings->relay)
+		return &delivery_relay;
+	return settings->service ? &delivery_service : &delivery_discard;
 }
 
 struct delivery *delivery_new(struct ev_loop *loop, const struct delivery_settings *settings,
@@ -20,7 +22,8 @@ struct delivery *delivery_new(struct ev_loop *loop, const struct delivery_settin
 {
 	struct delivery *d = mem_new(sizeof *d);
 
-	assert(!settings->maildir + !settings->relay + !settings->discard == 2);
+	assert(!settings->maildir + !settings->relay + !settings->service + !settings->discard ==
+	       3);
 	d->kind = kind_of(settings);
 	d->loop = loop;
 	d->pool = pool;

@@ -1,12 +1,12 @@
 /* delivery: where accepted messages go.
  *
- *      maildir, discard    delivery_start -------------------------------> on_done
- *      smtp, lmtp          delivery_begin, delivery_recipient for each RCPT,
- *                          delivery_start -------------------------------> on_done
+ *      maildir, service, discard    delivery_start ------------------------> on_done
+ *      smtp, lmtp                   delivery_begin, delivery_recipient for each RCPT,
+ *                                   delivery_start ------------------------> on_done
  *
  * A delivery answers for a message: its 250 means the octets are stored (maildir), that the next
- * server has said 250 (smtp, lmtp) or that the operator wants none of them (discard). What kind it
- * is stays behind this interface. */
+ * server has said 250 (smtp, lmtp) or a policy has taken it (service), or that the operator wants
+ * none of it (discard). What kind it is stays behind this interface. */
 #ifndef DELIVERY_DELIVERY_H
 #define DELIVERY_DELIVERY_H
 
@@ -24,12 +24,13 @@ struct delivery;
 struct delivery_job;
 struct delivery_transaction;
 
-/* Exactly one of maildir (absolute path), relay (smtp or lmtp; relay/relay.h) and discard. The
- * hostname becomes part of file names. */
+/* Exactly one of maildir (absolute path), relay (smtp or lmtp; relay/relay.h), service and discard.
+ * The hostname becomes part of file names. */
 struct delivery_settings {
 	const char *name;
 	const char *maildir;
 	const struct relay_settings *relay;
+	bool service; /* a policy: what it accepts is delivered */
 	bool discard;
 	const char *hostname;
 };
@@ -48,6 +49,7 @@ struct delivery_envelope {
 	const struct hook_mailbox *sender;
 	const struct hook_mailbox *recipients;
 	size_t recipients_len;
+	const char *ref;      /* where the service that delivers has put it; NULL or "": nowhere */
 	const char *received; /* the whole Received: field, ending in CRLF */
 	bool quarantine;      /* maildir: to where nobody reads it unasked, the folder .Quarantine;
 				 smtp, lmtp: with the field X-Gatepost-Quarantine: yes */
@@ -71,10 +73,10 @@ struct delivery_result {
 
 /* A Maildir makes the directories it needs and sweeps what a crash left in them; it blocks on the
  * disk for that. smtp and lmtp make a first connection soon after. NULL with a reason in `error`.
- * All strings are copied. No pool (NULL) is needed for discard, smtp and lmtp. */
+ * All strings are copied. No pool (NULL) is needed for any other. */
 struct delivery *delivery_new(struct ev_loop *loop, const struct delivery_settings *settings,
 			      struct io_pool *pool, char *error, size_t error_size);
-/* "maildir", "smtp", "lmtp" or "discard". */
+/* "maildir", "smtp", "lmtp", "service" or "discard". */
 const char *delivery_kind(const struct delivery *d);
 const char *delivery_name(const struct delivery *d);
 /* True for smtp and lmtp: each recipient is asked of it, in a transaction. */
@@ -111,7 +113,7 @@ void delivery_end(struct delivery_transaction **t);
  * unless the job is abandoned. The content's memory and spool file are gone by then. *job is valid
  * until on_done returns. The result is one of
  *
- *      250 2.0.0 "OK id=<transaction>"                maildir, discard
+ *      250 2.0.0 "OK id=<transaction>"                maildir, discard; service, given a ref
  *      452 4.3.1 "Insufficient system storage"        disk full, over quota, file too large
  *      451 4.3.0 "Delivery failed, try again later"   anything else
  *      the backend's own                              smtp, lmtp: see delivery_recipient() for ours

@@ -57,7 +57,8 @@ struct delivery_transaction {
 	struct delivery *delivery;
 };
 
-extern const struct delivery_kind delivery_maildir, delivery_discard, delivery_relay;
+extern const struct delivery_kind delivery_maildir, delivery_discard, delivery_relay,
+	delivery_service;
 
 /* `size` octets, zeroed, a struct delivery_job at their begin. */
 struct delivery_job *delivery_job_new(struct delivery *d, size_t size);

@@ -134,6 +134,8 @@ static void take_verdict(struct session *s, const struct verdict *verdict, const
 	struct verdict taken = *verdict; /* what is in it stays the caller's */
 
 	s->question = 0;
+	/* Of this question alone: what was said of another message is true of that one. */
+	snprintf(s->ref, sizeof s->ref, "%s", verdict->ref);
 	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
 	if (taken.kind == VERDICT_QUARANTINE) {
 		hold(s);

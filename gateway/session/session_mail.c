@@ -134,6 +134,7 @@ bool session_deliver(struct session *s)
 	envelope.sender = context->mail;
 	envelope.recipients = context->recipients;
 	envelope.recipients_len = context->recipients_len;
+	envelope.ref = s->ref;
 	envelope.received = buf_head(&received);
 	envelope.quarantine = s->quarantine || s->quarantine_all;
 	s->delivery_began = ev_now(s->host->loop);

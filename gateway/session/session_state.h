@@ -73,6 +73,9 @@ struct session {
 	char proxy_ip[ADDRESS_IP_SIZE];
 	char by[65]; /* who decided the last verdict, "" when nobody */
 
+	/* Where the service that delivers has put this message, "": nowhere. */
+	char ref[VERDICT_REF_MAX + 1];
+
 	/* A service wants the message held: this one, or all of the session. */
 	bool quarantine, quarantine_all;
 
