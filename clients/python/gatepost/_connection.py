@@ -258,7 +258,7 @@ class Connection:
                 if not isinstance(verdict, Verdict):
                     raise TypeError(f"not a verdict: {verdict!r}")
                 answer = verdict.message(number)
-                check_answer(answer, request.message, request.ready.grants)
+                check_answer(answer, request.message, request.ready.grants, request.ready.delivers)
                 wire.encode(answer)
                 reply = answer
             except (TypeError, ValueError) as error:

@@ -18,6 +18,7 @@ class Ready:
     window   how many requests can be open at a time
     body     the body modes in force
     spool    the directory of mode "path"
+    delivers whether this policy answers for the messages that it accepts: its accept at message needs ref
     """
 
     policy: str = ""
@@ -28,6 +29,7 @@ class Ready:
     window: int = 64
     body: Tuple[str, ...] = ("none",)
     spool: Optional[str] = None
+    delivers: bool = False
 
     @classmethod
     def of(cls, message: Dict[str, Any]) -> Ready:
@@ -35,6 +37,7 @@ class Ready:
         return cls(
             message["policy"], message["mode"], tuple(message["grants"]), tuple(message["missing"]),
             message["hooks"], message["window"], tuple(message["body"]), message.get("spool"),
+            message.get("delivers", False),
         )  # fmt: skip
 
     def extend_ms(self, hook: str) -> int:

@@ -144,6 +144,8 @@ def _ready(msg: Message) -> None:
     if msg.get("mode") not in ("enforce", "shadow"):
         _fail('"mode" must be "enforce" or "shadow"')
     _strings(msg.get("grants"), "grants")
+    if msg.get("delivers", True) is not True:
+        _fail('"delivers" must be true where it is there')
 
 
 def _error(msg: Message) -> None:
@@ -235,12 +237,12 @@ def _cancel(msg: Message) -> None:
 
 def _reply(msg: Message) -> None:
     _get_int(msg, "id")
-    for key in ("code", "status", "text", "reason", "until", "labels", "keep", "edits"):
+    for key in ("code", "status", "text", "reason", "until", "labels", "keep", "edits", "ref"):
         if key in msg and msg[key] is None:
             _fail(f'"{key}" must not be null', "bad_reply")
     try:
         check_verdict(msg.get("verdict"), msg.get("code"), msg.get("status"), msg.get("text"), msg.get("reason"))
-        check_extras(msg["verdict"], msg.get("until"), msg.get("labels"), msg.get("keep"), msg.get("edits"))
+        check_extras(msg["verdict"], msg.get("until"), msg.get("labels"), msg.get("keep"), msg.get("edits"), msg.get("ref"))
     except ValueError as error:
         _fail(str(error), "bad_reply")
 

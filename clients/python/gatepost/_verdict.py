@@ -33,6 +33,7 @@ IN_TRANSACTION = ("mail", "rcpt", "data", "message")
 """The hooks of a mail transaction."""
 _STATUS = re.compile(r"([245])\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})", re.ASCII)
 _TOKEN = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
+_REF = re.compile(r"[!-~]([ -~]{0,126}[!-~])?", re.ASCII)
 
 
 def check_verdict(verdict: object, code: object, status: object, text: object, reason: object) -> None:
@@ -74,7 +75,7 @@ def _check_text(text: object) -> None:
             raise ValueError(f"text must be printable ASCII without control characters: {line!r}")
 
 
-def check_extras(verdict: str, until: object, labels: object, keep: object, edits: object) -> None:
+def check_extras(verdict: str, until: object, labels: object, keep: object, edits: object, ref: object = None) -> None:
     """The same for what else a reply may carry, in its wire form. Raises ValueError."""
     if until is not None and until not in ("command", "transaction", "session"):
         raise ValueError(f'until must be "command", "transaction" or "session", not {until!r}')
@@ -96,6 +97,11 @@ def check_extras(verdict: str, until: object, labels: object, keep: object, edit
         edits_module.check_edits(edits)
         if edits and verdict not in _EDITING:
             raise ValueError(f"{verdict} cannot have edits: use {', '.join(_EDITING)}")
+    if ref is not None:
+        if not isinstance(ref, str) or not _REF.fullmatch(ref):
+            raise ValueError(f"ref must be 1 to 128 characters of printable ASCII without spaces at its ends, not {ref!r}")
+        if verdict not in _EDITING:
+            raise ValueError(f"{verdict} cannot have a ref: use {', '.join(_EDITING)}")
 
 
 def _check_keep(scope: str, value: object) -> None:
@@ -120,7 +126,7 @@ def _more_digits(value: object) -> int:
     return sum(map(_more_digits, value)) if isinstance(value, list) else 0
 
 
-def check_answer(reply: Mapping[str, Any], request: Mapping[str, Any], grants: Sequence[str]) -> None:
+def check_answer(reply: Mapping[str, Any], request: Mapping[str, Any], grants: Sequence[str], delivers: bool = False) -> None:
     """Check a reply, right by itself, against the request it answers. Raises ValueError."""
     verdict, hook = reply["verdict"], request["hook"]
     if verdict in ("bypass", "quarantine") and hook == "auth" or verdict == "discard" and hook not in IN_TRANSACTION:
@@ -132,6 +138,10 @@ def check_answer(reply: Mapping[str, Any], request: Mapping[str, Any], grants: S
             raise ValueError(f'there is no transaction at {hook}: use until="session"')
         if "transaction" in reply.get("keep", {}):
             raise ValueError(f"there is no transaction at {hook}: use keep_session")
+    if "ref" in reply and hook != "message":
+        raise ValueError(f"ref is not possible at {hook}: there is no message yet")
+    if delivers and hook == "message" and verdict in _EDITING and "ref" not in reply:
+        raise ValueError("this policy delivers: its accept needs ref")
     edits_module.check_at(reply.get("edits", ()), hook, len(request["context"].get("recipients", ())))
 
 
@@ -149,11 +159,12 @@ class Verdict:
     keep_session: Keep = None
     keep_transaction: Keep = None
     edits: Tuple[Edit, ...] = ()
+    ref: Optional[str] = None
 
     def __post_init__(self) -> None:
         check_verdict(self.verdict, self.code, self.status, self.text, self.reason)
         fields = self._extras()
-        check_extras(self.verdict, fields.get("until"), fields.get("labels"), fields.get("keep"), fields.get("edits"))
+        check_extras(self.verdict, fields.get("until"), fields.get("labels"), fields.get("keep"), fields.get("edits"), self.ref)
 
     def _extras(self) -> Dict[str, Any]:
         fields: Dict[str, Any] = {}
@@ -170,6 +181,8 @@ class Verdict:
             fields["keep"] = keep
         if self.edits:
             fields["edits"] = edits_module.wire_form(self.edits)
+        if self.ref is not None:
+            fields["ref"] = self.ref
         return fields
 
     def message(self, request_id: int) -> Dict[str, Any]:
@@ -212,6 +225,7 @@ def accept(
     keep_session: Keep = None,
     keep_transaction: Keep = None,
     edits: Sequence[Edit] = (),
+    ref: Optional[str] = None,
 ) -> Verdict:
     """No objection: the next service is asked, and the command succeeds if none objects.
 
@@ -226,12 +240,14 @@ def accept(
     transaction, to any process of this policy: see request.keep_session. It takes the place of what was
     kept before; {} forgets; None leaves it. At most 4096 octets of JSON each.
     edits: changes in the message, see gatepost.edits.
+    ref: at message, for a policy that delivers (request.ready.delivers): where the message is now. It must be
+    safe there: the client is told 250. 1 to 128 printable ASCII characters.
     Raises ValueError when a value breaks these rules. What does not fit the hook (edits at connect,
     until="transaction" outside one) is found when the function returns, and handled as an exception in it.
     """
     return _make(
         "accept", text, labels, edits, code=code, status=status, reason=reason, until=until,
-        keep_session=keep_session, keep_transaction=keep_transaction,
+        keep_session=keep_session, keep_transaction=keep_transaction, ref=ref,
     )  # fmt: skip
 
 
@@ -246,11 +262,12 @@ def quarantine(
     keep_session: Keep = None,
     keep_transaction: Keep = None,
     edits: Sequence[Edit] = (),
+    ref: Optional[str] = None,
 ) -> Verdict:
     """Like accept(), and the delivery holds the message: before mail, all messages of the session. Not at auth."""
     return _make(
         "quarantine", text, labels, edits, code=code, status=status, reason=reason, until=until,
-        keep_session=keep_session, keep_transaction=keep_transaction,
+        keep_session=keep_session, keep_transaction=keep_transaction, ref=ref,
     )  # fmt: skip
 
 
@@ -265,6 +282,7 @@ def bypass(
     keep_session: Keep = None,
     keep_transaction: Keep = None,
     edits: Sequence[Edit] = (),
+    ref: Optional[str] = None,
 ) -> Verdict:
     """Like accept(), and the services after this one are not asked. Not at auth.
 
@@ -272,7 +290,7 @@ def bypass(
     """
     return _make(
         "bypass", text, labels, edits, code=code, status=status, reason=reason, until=until,
-        keep_session=keep_session, keep_transaction=keep_transaction,
+        keep_session=keep_session, keep_transaction=keep_transaction, ref=ref,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The examples do what they say."""
 
+import json
 import pathlib
 import socket
 import subprocess
@@ -11,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "clients" / "python" / "examples"))
 
 import blocklist  # noqa: E402
+import deliver  # noqa: E402
 import greylist  # noqa: E402
 import recipients  # noqa: E402
 import scanner  # noqa: E402
@@ -92,6 +94,49 @@ class Examples(unittest.TestCase):
             answer = session.message(content)
             self.assertEqual((answer.code, answer.quarantine), (250, held))
         self.assertEqual(answer.more_time[0], scanner.PATIENCE)
+
+    def test_deliver(self) -> None:
+        content = b"Subject: hi\r\n\r\n" + bytes(range(256)) * 300
+        for body in ("inline", "fd", "path"):
+            with self.subTest(body=body), tempfile.TemporaryDirectory() as name:
+                folder = pathlib.Path(name) / "mail"
+                session = Session(deliver.make_service(folder), body=body, delivers=True, policy="deliver")
+                session.mail("alice@example.net")
+                session.rcpt("bob@example.com")
+                answer = session.message(content)
+                request = answer.request or {}
+                self.assertEqual((answer.code, answer.ref), (250, f"{request['key']}.eml"))
+                self.assertEqual((folder / answer.ref).read_bytes(), content)
+                envelope = json.loads((folder / f"{request['key']}.json").read_text())
+                self.assertEqual(envelope["sender"]["address"], "alice@example.net")
+                self.assertEqual([item["address"] for item in envelope["recipients"]], ["bob@example.com"])
+                self.assertEqual((len(list(folder.iterdir())), list((folder / "tmp").iterdir())), (3, []))
+
+    def test_deliver_stores_a_key_once(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            with running(deliver.make_service(folder)) as path:
+                peer, _ = registered(path, delivers=True)
+                fields = {"size": 2, "body": {"mode": "inline", "data_b64": "SGk="}}
+                refs = []
+                for number in (1, 2):
+                    asked = request(number, "message", **fields)
+                    asked.update(key="K.message.deliver", attempt=number)
+                    asked["context"].update(mail=mailbox("a", "b.example"), recipients=[mailbox("c", "d.example")])
+                    peer.send(asked)
+                    refs.append((peer.receive() or {}).get("ref"))
+                peer.close()
+            self.assertEqual(refs, ["K.message.deliver.eml"] * 2)
+            self.assertEqual([item.name for item in folder.glob("*.eml")], ["K.message.deliver.eml"])
+
+    def test_deliver_where_the_mail_goes_elsewhere(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            session = Session(deliver.make_service(pathlib.Path(name)))
+            session.mail("alice@example.net")
+            session.rcpt("bob@example.com")
+            with self.assertLogs(level="ERROR"):
+                self.assertEqual(session.message(b"hi").code, 451)
+            self.assertEqual(list(pathlib.Path(name).glob("*.eml")), [])
 
     def service_without_sdk(self, *command: str) -> None:
         with tempfile.TemporaryDirectory() as folder:

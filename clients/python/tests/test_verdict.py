@@ -35,6 +35,9 @@ class Verdicts(unittest.TestCase):
             (gatepost.reject(["a", "b"]), {"verdict": "reject", "text": ["a", "b"]}),
             (gatepost.disconnect(code=554), {"verdict": "disconnect", "code": 554}),
             (gatepost.accept(keep_session={"a": [1, "x", None]}), {"verdict": "accept", "keep": {"session": {"a": [1, "x", None]}}}),
+            (gatepost.accept(ref="new/1 ~"), {"verdict": "accept", "ref": "new/1 ~"}),
+            (gatepost.quarantine(ref="x" * 128), {"verdict": "quarantine", "ref": "x" * 128}),
+            (gatepost.bypass(ref="1"), {"verdict": "bypass", "ref": "1"}),
             (gatepost.tempfail(keep_transaction={}), {"verdict": "tempfail", "keep": {"transaction": None}}),
             (
                 gatepost.accept(edits=[edits.add_header("X", "y"), edits.delete_header("Z", nth=0)]),
@@ -64,6 +67,20 @@ class Verdicts(unittest.TestCase):
             (lambda: gatepost.Verdict("discard", until="session"), "discard cannot stand"),
             (lambda: gatepost.Verdict("reject", edits=(edits.drop_recipient(1),)), "reject cannot have edits"),
             (lambda: gatepost.Verdict("maybe"), "use accept, bypass"),
+        ])  # fmt: skip
+
+    def test_ref(self) -> None:
+        self.refused([
+            (lambda: gatepost.accept(ref=""), "1 to 128 characters"),
+            (lambda: gatepost.accept(ref="x" * 129), "1 to 128 characters"),
+            (lambda: gatepost.accept(ref=" x"), "without spaces at its ends"),
+            (lambda: gatepost.accept(ref="x "), "without spaces at its ends"),
+            (lambda: gatepost.accept(ref="x\n"), "printable ASCII"),
+            (lambda: gatepost.accept(ref="a\r\nb"), "printable ASCII"),
+            (lambda: gatepost.accept(ref="gr\u00fc\u00df"), "printable ASCII"),
+            (lambda: gatepost.quarantine(ref=7), "printable ASCII"),  # type: ignore[arg-type]
+            (lambda: gatepost.Verdict("discard", ref="x"), "discard cannot have a ref"),
+            (lambda: gatepost.Verdict("reject", ref="x"), "reject cannot have a ref"),
         ])  # fmt: skip
 
     def test_labels(self) -> None:

@@ -64,6 +64,7 @@ class Session(Play):
     body            the body mode to use, one of the service's. None: the first that fits, as a gateway chooses
     labels          labels of services asked before
     grants          what the operator grants, such as ["bypass"]
+    delivers        the policy answers for the messages: its accept at message needs ref
     deadline_ms     in requests. Nothing ends when it is over
     extend_ms       how much more time the operator allows, 0 for none
 

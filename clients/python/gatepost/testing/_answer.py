@@ -48,6 +48,7 @@ class Answer:
     sender      the sender it would be delivered with
     recipients  the addresses it would be delivered to
     quarantine  whether the delivery would hold it
+    ref         where a policy that delivers has put it; "": nowhere
     """
 
     hook: str
@@ -66,6 +67,7 @@ class Answer:
     sender: Optional[str] = None
     recipients: Tuple[str, ...] = ()
     quarantine: bool = False
+    ref: str = ""
 
     @property
     def accepted(self) -> bool:

@@ -50,6 +50,7 @@ class Play:
         body: Optional[str] = None,
         labels: Sequence[str] = (),
         grants: Sequence[str] = (),
+        delivers: bool = False,
         deadline_ms: int = 3000,
         extend_ms: int = 60000,
     ) -> None:
@@ -86,6 +87,8 @@ class Play:
             "type": "ready", "version": 1, "policy": policy, "mode": "enforce", "hooks": options, "missing": [],
             "window": service._window or 1, "body": list(service.body), "spool": self._spool, "grants": list(grants),
         }  # fmt: skip
+        if delivers:
+            self.ready["delivers"] = True
         self._ready = Ready.of(self.ready)
         self._number = 0
         self._commands = 0
@@ -108,9 +111,11 @@ class Play:
     # --- the policy ---
 
     async def _ask(self, hook: str, args: Dict[str, Any], number: int = 0, content: Optional[Content] = None) -> Answer:
-        standing = self._memory.standing(hook)
+        standing = self._standing(hook)
         if standing is not None:
             return self._settle(hook, standing, Answer(hook))
+        if self._ready.delivers and hook == "message" and hook not in self._service._functions and not self._is_discarded():
+            return self._settle(hook, {"verdict": "tempfail", "status": "4.3.0"}, Answer(hook))  # nobody has it
         if hook not in self._service._functions or self._is_discarded() and hook in ("data", "message"):
             return self._settle(hook, {"verdict": "accept"}, Answer(hook))
         if self._discarded and hook == "rcpt":
@@ -121,10 +126,14 @@ class Play:
         if not isinstance(verdict, Verdict):
             raise TypeError(f"the function for {hook} gave no verdict, but {verdict!r}")
         reply = _over_the_wire(verdict.message(message["id"]))
-        check_answer(reply, message, self._ready.grants)
+        check_answer(reply, message, self._ready.grants, self._ready.delivers)
         self._memory.take(hook, reply)
         answer = Answer(hook, asked=True, request=message, reply=reply, more_time=tuple(more_time))
         return self._settle(hook, reply, answer)
+
+    def _standing(self, hook: str) -> Optional[Dict[str, Any]]:
+        """The answer that stands at this hook. None delivers a message."""
+        return None if hook == "message" and self._ready.delivers else self._memory.standing(hook)
 
     async def _call(self, message: Dict[str, Any], content: Optional[Content], more_time: List[float]) -> Any:
         def extend(milliseconds: int) -> bool:
@@ -305,7 +314,7 @@ class Play:
                 raise Refused(answer)
         if isinstance(content, str):
             content = encode(content.replace("\r\n", "\n").replace("\n", "\r\n"))
-        asked = "message" in self._service._functions and self._memory.standing("message") is None and not self._is_discarded()
+        asked = "message" in self._service._functions and self._standing("message") is None and not self._is_discarded()
         body = Content(content, self._mode(len(content)), self._spool) if asked else None
         try:
             answer = await self._ask("message", {"size": len(content), "body": body.fields if body else {}}, content=body)
@@ -318,6 +327,7 @@ class Play:
             answer = dataclasses.replace(
                 answer, message=edit_message(content, answer.edits), sender=self._mail["address"],
                 recipients=tuple(recipient["address"] for recipient in self._recipients), quarantine=self._hold or self._held,
+                ref=(answer.reply or {}).get("ref", "") if self._ready.delivers else "",
             )  # fmt: skip
             self._messages += 1
         self._begin(None)
