@@ -43,6 +43,11 @@ static bool read_file(struct config_source *source, struct buf *text, int *error
 	return false;
 }
 
+static bool is_for_cross_checks(enum setting_kind kind)
+{
+	return kind == KIND_DELIVERY || kind == KIND_POLICY || kind == KIND_POLICIES;
+}
+
 static void read_one(struct config_source *source, const struct setting *s, const char *path,
 		     const char *text, void *to)
 {
@@ -56,7 +61,7 @@ static void read_one(struct config_source *source, const struct setting *s, cons
 
 		assert(good);
 		(void)good;
-	} else if (text && s->kind != KIND_DELIVERY && !config_value_read(s, text, to)) {
+	} else if (text && !is_for_cross_checks(s->kind) && !config_value_read(s, text, to)) {
 		int error = errno;
 
 		config_source_fault(source, path, "\"%s\" is not %s%s%s",
@@ -96,7 +101,7 @@ static void read_many(struct config_source *source, const struct setting *s, con
 	char entry[CONFIG_PATH_SIZE], *first;
 	size_t stride;
 
-	if (s->kind == KIND_POLICIES)
+	if (is_for_cross_checks(s->kind))
 		return;
 	if (!texts->len && s->need == NEED_REQUIRED)
 		read_one(source, s, path, NULL, to);

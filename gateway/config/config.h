@@ -30,6 +30,21 @@ enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_protocol { CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP };
 enum config_bare_newline { CONFIG_BARE_NEWLINE_REJECT, CONFIG_BARE_NEWLINE_ACCEPT };
 enum config_mode { CONFIG_MODE_ENFORCE, CONFIG_MODE_SHADOW };
+enum config_order { CONFIG_ORDER_FIRST, CONFIG_ORDER_ROUND_ROBIN };
+enum config_delivery_tls {
+	CONFIG_DELIVERY_TLS_NONE,
+	CONFIG_DELIVERY_TLS_OPPORTUNISTIC,
+	CONFIG_DELIVERY_TLS_VERIFIED,
+};
+enum config_show_client { CONFIG_SHOW_NONE, CONFIG_SHOW_XCLIENT, CONFIG_SHOW_PROXY };
+enum config_delivery_kind {
+	CONFIG_DELIVERY_MAILDIR,
+	CONFIG_DELIVERY_SMTP,
+	CONFIG_DELIVERY_LMTP,
+	CONFIG_DELIVERY_SERVICE,
+	CONFIG_DELIVERY_DISCARD,
+	CONFIG_DELIVERY_MAX
+};
 
 /* Texts in the order they stand in the file. */
 struct config_texts {
@@ -63,6 +78,7 @@ struct config_listener {
 	size_t *policies; /* places in config.policies, in the order they are asked */
 	size_t policies_len;
 	size_t delivery; /* place in config.deliveries */
+	bool received_client;
 };
 
 struct config_certificate {
@@ -96,13 +112,27 @@ struct config_policy {
 	unsigned grants; /* 1u << HANDSHAKE_GRANT_x */
 	struct config_uid uid;
 	unsigned facts; /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
+	/* It takes mail over: a delivery of the kind service names it, it is the last policy of
+	 * each listener that asks it, and its failure at message is a refusal. */
+	bool delivers;
 };
 
-/* Exactly one of maildir and discard is set. */
+/* What belongs to another kind has its default. */
 struct config_delivery {
 	char *name;
-	char *maildir;
+	enum config_delivery_kind kind;
+	char *maildir;			/* may hold {domain} and {local}, and no other braces */
+	struct config_texts smtp, lmtp; /* address_parse() takes each */
+	size_t service;			/* place in config.policies */
 	bool discard;
+	enum config_order order;
+	enum config_delivery_tls tls;
+	char *tls_name, *tls_ca; /* NULL unless tls is verified, which has tls_name */
+	enum config_show_client show_client;
+	char *user;	     /* NULL: no AUTH */
+	char *password_file; /* the password, once read; there when user is */
+	unsigned connections, reuse, recipients;
+	double idle, timeout; /* seconds */
 };
 
 struct config_limits {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config_deliveries.h"
 #include "config_policies.h"
 #include "net/address.h"
 
@@ -222,23 +223,6 @@ static void check_addresses(struct config_source *source, const struct config *c
 	}
 }
 
-static void check_deliveries(struct config_source *source, const struct raw_config *raw)
-{
-	char path[CONFIG_PATH_SIZE];
-
-	for (size_t i = 0; i < raw->deliveries_count; i++) {
-		const struct raw_delivery *d = &raw->deliveries[i];
-
-		snprintf(path, sizeof path, "deliveries[%zu]", i);
-		if (d->maildir && is_word(d->discard, "true", false))
-			config_source_fault(source, path,
-					    "has two kinds; remove maildir or discard");
-		if (!d->maildir && is_word(d->discard, "false", true))
-			config_source_fault(source, path,
-					    "has no kind; add maildir: /path, or discard: true");
-	}
-}
-
 /* Without privileges there is nothing to give up, so the setting does nothing. */
 static void check_user(struct config_source *source, const struct config *config)
 {
@@ -284,6 +268,12 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 		if (from->delivery)
 			l->delivery = resolve(source, delivery, &deliveries, from->delivery);
 	}
+	for (size_t i = 0; i < config->deliveries_len; i++) {
+		snprintf(path, sizeof path, "deliveries[%zu].service", i);
+		if (raw->deliveries[i].service)
+			config->deliveries[i].service =
+				resolve(source, path, &policies, raw->deliveries[i].service);
+	}
 	config_policies_check(source, raw, config);
-	check_deliveries(source, raw);
+	config_deliveries_check(source, raw, config);
 }

@@ -20,7 +20,10 @@ enum setting_kind {
 	KIND_HOST,     /* char *: a domain name, in lower case */
 	KIND_NAME,     /* char *: letters, digits, '_', '-', '.' */
 	KIND_PATH,     /* char *: absolute */
+	KIND_TEMPLATE, /* char *: absolute, with {domain} and {local} in it */
 	KIND_FILE,     /* char *: absolute, readable now */
+	KIND_SECRET,   /* char *: what the one line of a file holds */
+	KIND_LOGIN,    /* char *: printable ASCII */
 	KIND_ADDRESS,  /* char *: host and port, or a Unix socket */
 	KIND_USER,     /* char *: an account */
 	KIND_UID,      /* struct config_uid: an account that is there, or a number */
@@ -34,11 +37,13 @@ enum setting_kind {
 	KIND_SOCKETS,  /* list -> struct config_texts of absolute paths */
 	KIND_DOMAINS,  /* list -> struct config_texts of domains in lower case, or "any" */
 	KIND_SERVERS,  /* list -> struct config_texts of an IP and its port each */
+	KIND_BACKENDS, /* list -> struct config_texts of an IP and its port, or a Unix socket */
 	KIND_BLOCKS,   /* list -> struct config_blocks */
 	KIND_HOOKS,    /* list -> unsigned mask; absent: all */
 	KIND_CLASSES,  /* list -> unsigned mask of failures; absent: all */
 	KIND_GRANTS,   /* list -> unsigned mask; absent: none */
 	KIND_POLICIES, /* list -> places, resolved by the cross checks */
+	KIND_POLICY,   /* size_t: a place, resolved by the cross checks */
 	KIND_DELIVERY, /* size_t: a place, resolved by the cross checks */
 };
 
@@ -49,14 +54,16 @@ enum setting_kind {
 /* Each RCPT is compared with all of them. Whoever has more asks a policy. */
 #define DOMAINS_MAX 10000
 /* Each client is compared with all of them. */
-#define BLOCKS_MAX  1000
-#define SERVERS_MAX 8 /* a look-up that has failed eight times will not succeed */
+#define BLOCKS_MAX   1000
+#define SERVERS_MAX  8	/* a look-up that has failed eight times will not succeed */
+#define BACKENDS_MAX 16 /* a client would not wait until more have been tried */
 /* There are fewer pairs of a hook and a class of failure. */
 #define FAILURES_MAX 64
 /* Each is read for every kind of listener; more names than these hold fit into one certificate. */
 #define CERTIFICATES_MAX 64
 /* sun_path without its NUL. */
 #define SOCKET_PATH_MAX 107
+#define LOGIN_MAX	255
 #define RUNTIME_DIR_MAX 90 /* leaves room for the sockets' names in a sockaddr_un */
 
 #define GATEWAY_SETTINGS(ONE, MANY)                                                                \
@@ -103,7 +110,10 @@ enum setting_kind {
 	     "one entry any: every domain.")                                                       \
 	MANY(policies, POLICIES, OPTIONAL, "[greylist]", 0, GROUP_ENTRIES_MAX, NULL,               \
 	     "Names of policies, asked in this order.")                                            \
-	ONE(delivery, DELIVERY, REQUIRED, "inbox", 0, 0, NULL, "Name of the delivery for its mail.")
+	ONE(delivery, DELIVERY, REQUIRED, "inbox", 0, 0, NULL,                                     \
+	    "Name of the delivery for its mail.")                                                  \
+	ONE(received_client, BOOL, DEFAULT, "true", 0, 0, "false true",                            \
+	    "Received: fields name the client's address; false: for submission, they do not.")
 
 #define CERTIFICATE_SETTINGS(ONE, MANY)                                                            \
 	ONE(certificate, FILE, REQUIRED, "/etc/gatepost/tls/mx1.pem", 0, 0, NULL,                  \
@@ -151,10 +161,42 @@ enum setting_kind {
 
 #define DELIVERY_SETTINGS(ONE, MANY)                                                               \
 	ONE(name, NAME, REQUIRED, "inbox", 0, 0, NULL, "Name for listeners and events; unique.")   \
-	ONE(maildir, PATH, OPTIONAL, "/var/mail/gatepost", 0, 512, NULL,                           \
-	    "Maildir the messages go to; made when missing.")                                      \
+	ONE(maildir, TEMPLATE, OPTIONAL, "/var/mail/gatepost", 0, 512, NULL,                       \
+	    "Maildir the messages go to; made when missing. {domain} and {local} stand for those " \
+	    "of each recipient.")                                                                  \
+	MANY(smtp, BACKENDS, OPTIONAL, "[\"10.1.0.5:25\"]", 1, BACKENDS_MAX, NULL,                 \
+	     "SMTP servers the messages go to; each reply is theirs.")                             \
+	MANY(lmtp, BACKENDS, OPTIONAL, "[\"unix:/run/dovecot/lmtp\"]", 1, BACKENDS_MAX, NULL,      \
+	     "LMTP servers the messages go to; each reply is theirs.")                             \
+	ONE(service, POLICY, OPTIONAL, "scanner", 0, 0, NULL,                                      \
+	    "Policy whose accept at message takes the mail over.")                                 \
 	ONE(discard, BOOL, DEFAULT, "false", 0, 0, "false true",                                   \
-	    "true instead of maildir: messages are answered with 250 and thrown away.")
+	    "true: messages are answered with 250 and thrown away.")                               \
+	ONE(order, WORD, DEFAULT, "first", 0, 0, "first round_robin",                              \
+	    "Of several servers. first: the first one that is up; round_robin: each in turn.")     \
+	ONE(tls, WORD, DEFAULT, "opportunistic", 0, 0, "none opportunistic verified",              \
+	    "opportunistic: where the server offers it, whoever it is; verified: no mail "         \
+	    "without.")                                                                            \
+	ONE(tls_name, HOST, OPTIONAL, "mail.example.org", 0, 0, NULL,                              \
+	    "Name that the server's certificate must have; for tls verified.")                     \
+	ONE(tls_ca, FILE, OPTIONAL, "/etc/gatepost/tls/servers.pem", 0, 0, NULL,                   \
+	    "PEM file: the authorities that may have signed it. Without it: the system's.")        \
+	ONE(show_client, WORD, DEFAULT, "none", 0, 0, "none xclient proxy",                        \
+	    "How the server learns whose mail it is. proxy: PROXY protocol, v2.")                  \
+	ONE(user, LOGIN, OPTIONAL, "relay", 0, 0, NULL,                                            \
+	    "Name for AUTH PLAIN to the server; only said over TLS.")                              \
+	ONE(password_file, SECRET, OPTIONAL, "/etc/gatepost/relay.password", 0, 0, NULL,           \
+	    "File whose line is the password of user.")                                            \
+	ONE(connections, COUNT, DEFAULT, "50", 1, 10000, NULL,                                     \
+	    "Connections open at a time, of each worker, to all its servers.")                     \
+	ONE(reuse, COUNT, DEFAULT, "100", 1, 1000000, NULL,                                        \
+	    "Transactions of one connection; then it is closed.")                                  \
+	ONE(idle, TIME, DEFAULT, "30s", 0, 3600, NULL,                                             \
+	    "How long a connection without work is kept; 0s: it is not.")                          \
+	ONE(timeout, TIME, DEFAULT, "60s", 1, 600, NULL,                                           \
+	    "Longest wait for a connection or a reply; the reply to the message has 10m.")         \
+	ONE(recipients, COUNT, DEFAULT, "1", 1, 1000, NULL,                                        \
+	    "Recipients of one LMTP transaction; more get 452 4.5.3.")
 
 #define LIMITS_SETTINGS(ONE, MANY)                                                                 \
 	ONE(message_size, SIZE, DEFAULT, "25M", 1, 2147483648.0, NULL,                             \

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config.h"
+#include "config_secret.h"
 #include "net/address.h"
 #include "net/address_block.h"
 
@@ -30,11 +31,16 @@ _Static_assert(sizeof(enum config_tls) == sizeof(unsigned) &&
 		       sizeof(enum config_bare_newline) == sizeof(unsigned) &&
 		       sizeof(enum tls_client_certificates) == sizeof(unsigned) &&
 		       sizeof(enum config_mode) == sizeof(unsigned) &&
+		       sizeof(enum config_order) == sizeof(unsigned) &&
+		       sizeof(enum config_delivery_tls) == sizeof(unsigned) &&
+		       sizeof(enum config_show_client) == sizeof(unsigned) &&
 		       sizeof(enum log_level) == sizeof(unsigned),
 	       "an enum is as large as an unsigned");
 _Static_assert(CONFIG_TLS_IMPLICIT == 2 && TLS_CLIENT_CERTIFICATES_REQUIRE == 2 &&
 		       CONFIG_PROTOCOL_LMTP == 1 && CONFIG_BARE_NEWLINE_ACCEPT == 1 &&
-		       CONFIG_TLS_1_3 == 1 && CONFIG_MODE_SHADOW == 1 && LOG_DEBUG_LEVEL == 3,
+		       CONFIG_TLS_1_3 == 1 && CONFIG_MODE_SHADOW == 1 && LOG_DEBUG_LEVEL == 3 &&
+		       CONFIG_ORDER_ROUND_ROBIN == 1 && CONFIG_DELIVERY_TLS_VERIFIED == 2 &&
+		       CONFIG_SHOW_PROXY == 2,
 	       "the words of config_settings.h are in the order of the enums");
 
 static bool consists_of(const char *text, const char *characters, size_t max)
@@ -96,6 +102,30 @@ static bool is_path(const char *text, size_t max)
 	return text[0] == '/' && strlen(text) <= max;
 }
 
+/* Another brace is a name that is not known here, or half of one. */
+static bool is_template(const char *text, size_t max)
+{
+	if (!is_path(text, max))
+		return false;
+	for (text += strcspn(text, "{}"); *text; text += strcspn(text, "{}")) {
+		if (strncmp(text, "{domain}", 8) != 0 && strncmp(text, "{local}", 7) != 0)
+			return false;
+		text = strchr(text, '}') + 1;
+	}
+	return true;
+}
+
+static bool is_login(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			return false;
+	}
+	return len && len <= LOGIN_MAX;
+}
+
 static bool is_readable(const char *path)
 {
 	struct stat status;
@@ -129,6 +159,11 @@ static bool is_server(const char *text)
 	struct address address;
 
 	return address_parse(text, &address) && address_port(&address) != 0;
+}
+
+static bool is_backend(const char *text)
+{
+	return strncmp(text, "unix:", 5) == 0 ? is_address(text) : is_server(text);
 }
 
 /* A faulty text leaves the entry empty, in which nobody is. */
@@ -254,6 +289,12 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 		return copy_if(consists_of(text, LETTERS DIGITS "_-.", NAME_MAX_OCTETS), text, to);
 	case KIND_PATH:
 		return copy_if(is_path(text, (size_t)s->high), text, to);
+	case KIND_TEMPLATE:
+		return copy_if(is_template(text, (size_t)s->high), text, to);
+	case KIND_SECRET:
+		return config_secret_read(text, to);
+	case KIND_LOGIN:
+		return copy_if(is_login(text), text, to);
 	case KIND_SOCKETS:
 		return copy_if(is_path(text, SOCKET_PATH_MAX), text, to);
 	case KIND_FILE:
@@ -262,6 +303,8 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 		return copy_if(is_address(text), text, to);
 	case KIND_SERVERS:
 		return copy_if(is_server(text), text, to);
+	case KIND_BACKENDS:
+		return copy_if(is_backend(text), text, to);
 	case KIND_BLOCKS:
 		return read_block(text, to);
 	case KIND_USER:
@@ -290,6 +333,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_GRANTS:
 		return read_bit(s, text, to);
 	case KIND_POLICIES:
+	case KIND_POLICY:
 	case KIND_DELIVERY:
 		break;
 	}
@@ -305,14 +349,20 @@ void config_value_free(const struct setting *s, void *to)
 	case KIND_HOST:
 	case KIND_NAME:
 	case KIND_PATH:
+	case KIND_TEMPLATE:
+	case KIND_LOGIN:
 	case KIND_FILE:
 	case KIND_ADDRESS:
 	case KIND_USER:
 		free(*(char **)to);
 		break;
+	case KIND_SECRET:
+		config_secret_free(to);
+		break;
 	case KIND_SOCKETS:
 	case KIND_DOMAINS:
 	case KIND_SERVERS:
+	case KIND_BACKENDS:
 		for (size_t i = 0; i < texts->len; i++)
 			free(texts->items[i]);
 		free(texts->items);

@@ -72,21 +72,27 @@ static void write_bits(enum setting_kind kind, char *out, size_t size)
 		at += (size_t)snprintf(out + at, size - at, "%s%s", bit ? ", " : "", word);
 }
 
+/* Kinds of which there is no more to say. */
+static const char *const fixed[] = {
+	[KIND_HOST] = "a domain name",
+	[KIND_FILE] = "the absolute path of a file that can be read",
+	[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
+	[KIND_SECRET] = "the absolute path of a file that others cannot read, with a "
+			"password as its one line",
+	[KIND_USER] = "the name of an account",
+	[KIND_UID] = "an account of this machine or a number below 4294967295",
+	[KIND_DOMAINS] = "a domain name or any",
+	[KIND_SERVERS] = "an address: IPv4:port or [IPv6]:port",
+	[KIND_BACKENDS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
+	[KIND_BLOCKS] = "an IP address, or the first one of a block and its prefix "
+			"length: 10.0.0.0/8",
+	[KIND_POLICIES] = "the name of a policy",
+	[KIND_POLICY] = "the name of a policy",
+	[KIND_DELIVERY] = "the name of a delivery",
+};
+
 const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE])
 {
-	static const char *const fixed[] = {
-		[KIND_HOST] = "a domain name",
-		[KIND_FILE] = "the absolute path of a file that can be read",
-		[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
-		[KIND_USER] = "the name of an account",
-		[KIND_UID] = "an account of this machine or a number below 4294967295",
-		[KIND_DOMAINS] = "a domain name or any",
-		[KIND_SERVERS] = "an address: IPv4:port or [IPv6]:port",
-		[KIND_BLOCKS] = "an IP address, or the first one of a block and its prefix "
-				"length: 10.0.0.0/8",
-		[KIND_POLICIES] = "the name of a policy",
-		[KIND_DELIVERY] = "the name of a delivery",
-	};
 	char low[32], high[32];
 
 	switch (s->kind) {
@@ -99,6 +105,14 @@ const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE
 	case KIND_SOCKETS:
 		snprintf(out, CONFIG_WANT_SIZE, "an absolute path of at most %.0f octets",
 			 s->kind == KIND_PATH ? s->high : SOCKET_PATH_MAX);
+		break;
+	case KIND_TEMPLATE:
+		snprintf(out, CONFIG_WANT_SIZE,
+			 "an absolute path of at most %.0f octets, in braces only domain or local",
+			 s->high);
+		break;
+	case KIND_LOGIN:
+		snprintf(out, CONFIG_WANT_SIZE, "1 to %d printable characters of ASCII", LOGIN_MAX);
 		break;
 	case KIND_WORKERS:
 	case KIND_COUNT:

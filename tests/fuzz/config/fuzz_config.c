@@ -32,6 +32,25 @@ static void check_bounded(const struct config_blocks *blocks)
 		assert(blocks->items[i].length && blocks->items[i].bits);
 }
 
+static bool is_relay(const struct config_delivery *d)
+{
+	return d->kind == CONFIG_DELIVERY_SMTP || d->kind == CONFIG_DELIVERY_LMTP;
+}
+
+/* A policy that delivers is asked last, and only where it does. */
+static void check_services(const struct config *config, const struct config_listener *l)
+{
+	const struct config_delivery *d = &config->deliveries[l->delivery];
+
+	for (size_t i = 0; i < l->policies_len; i++) {
+		if (config->policies[l->policies[i]].delivers)
+			assert(i == l->policies_len - 1 && d->kind == CONFIG_DELIVERY_SERVICE &&
+			       d->service == l->policies[i]);
+	}
+	if (d->kind == CONFIG_DELIVERY_SERVICE)
+		assert(l->policies_len && l->policies[l->policies_len - 1] == d->service);
+}
+
 static void check_listener(const struct config *config, const struct config_listener *l)
 {
 	struct address address;
@@ -46,6 +65,8 @@ static void check_listener(const struct config *config, const struct config_list
 	assert(l->tls != CONFIG_TLS_NONE || (!l->auth && !l->require_tls));
 	if (l->client_certificates == TLS_CLIENT_CERTIFICATES_REQUIRE)
 		assert(l->tls != CONFIG_TLS_NONE && config->tls.client_ca);
+	assert(!l->accept_any || !is_relay(&config->deliveries[l->delivery]));
+	check_services(config, l);
 	check_bounded(&l->relay_clients);
 	check_bounded(&l->xclient);
 	if (l->relay_clients.len)
@@ -69,6 +90,11 @@ static void check_policy(const struct config_policy *p)
 		for (unsigned failure = 0; failure < FAILURE_CHOICES; failure++)
 			assert(is_action(p->actions[hook][failure]));
 	}
+	if (p->delivers) {
+		assert(p->mode == CONFIG_MODE_ENFORCE && p->hooks & 1u << HOOK_MESSAGE);
+		for (unsigned failure = 0; failure < FAILURE_CHOICES; failure++)
+			assert(p->actions[HOOK_MESSAGE][failure] > VERDICT_QUARANTINE);
+	}
 	for (size_t i = 0; i < p->failures_len; i++) {
 		const struct config_failure *f = &p->failures[i];
 
@@ -76,6 +102,34 @@ static void check_policy(const struct config_policy *p)
 		assert(f->action > VERDICT_QUARANTINE || f->hooks == ~0u ||
 		       !(f->hooks & 1u << HOOK_AUTH));
 	}
+}
+
+static void check_addresses(const struct config_texts *texts)
+{
+	struct address address;
+
+	for (size_t i = 0; i < texts->len; i++)
+		assert(address_parse(texts->items[i], &address) &&
+		       (address_is_unix(&address) || address_port(&address)));
+}
+
+static void check_delivery(const struct config *config, const struct config_delivery *d)
+{
+	bool verified = d->tls == CONFIG_DELIVERY_TLS_VERIFIED;
+
+	assert(d->name && d->kind < CONFIG_DELIVERY_MAX);
+	assert(!d->maildir == (d->kind != CONFIG_DELIVERY_MAILDIR));
+	assert(!d->smtp.len == (d->kind != CONFIG_DELIVERY_SMTP));
+	assert(!d->lmtp.len == (d->kind != CONFIG_DELIVERY_LMTP));
+	assert(d->discard == (d->kind == CONFIG_DELIVERY_DISCARD));
+	if (d->kind == CONFIG_DELIVERY_SERVICE)
+		assert(config->policies_len && config->policies[d->service].delivers);
+	assert(is_relay(d) || (!d->user && !d->tls_name && !d->tls_ca));
+	assert(!d->tls_name == !verified && (verified || !d->tls_ca));
+	assert(!d->user == !d->password_file && (!d->user || d->tls != CONFIG_DELIVERY_TLS_NONE));
+	assert(d->connections && d->reuse && d->recipients && d->timeout >= 1);
+	check_addresses(&d->smtp);
+	check_addresses(&d->lmtp);
 }
 
 static void check_config(const struct config *config)
@@ -89,8 +143,7 @@ static void check_config(const struct config *config)
 	for (size_t i = 0; i < config->policies_len; i++)
 		check_policy(&config->policies[i]);
 	for (size_t i = 0; i < config->deliveries_len; i++)
-		assert(config->deliveries[i].name &&
-		       !config->deliveries[i].maildir == config->deliveries[i].discard);
+		check_delivery(config, &config->deliveries[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

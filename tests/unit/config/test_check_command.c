@@ -18,7 +18,7 @@
 
 struct run {
 	int code;
-	char out[16384];
+	char out[32768];
 	char errors[4096];
 };
 

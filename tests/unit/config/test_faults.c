@@ -132,15 +132,20 @@ static const struct fault_row rows[] = {
 	 ":40: policies[0].timeout: \"1.5s\" is not a time from 10ms to 10m (units ms s m h d)\n"},
 	/* deliveries */
 	{"    discard: true\n", "    discard: true\n    maildir: /m\n",
-	 ":46: deliveries[0]: has two kinds; remove maildir or discard\n"},
+	 ":46: deliveries[0]: has more than one kind; keep one of maildir, discard\n"},
 	{"    discard: true\n", "    discard: false\n",
-	 ":46: deliveries[0]: has no kind; add maildir: /path, or discard: true\n"},
+	 ":46: deliveries[0]: has no kind; add one of maildir, smtp, lmtp, service, or discard: "
+	 "true\n"},
 	{"    discard: true\n", "",
-	 ":46: deliveries[0]: has no kind; add maildir: /path, or discard: true\n"},
-	{"    discard: true\n", "    discard: true\n    smtp: \"10.1.0.5:25\"\n",
-	 ":48: deliveries[0].smtp: unknown setting; known here: name, maildir, discard\n"},
+	 ":46: deliveries[0]: has no kind; add one of maildir, smtp, lmtp, service, or discard: "
+	 "true\n"},
+	{"    discard: true\n", "    discard: true\n    webhook: x\n",
+	 ":48: deliveries[0].webhook: unknown setting; known here: name, maildir, smtp, lmtp, "
+	 "service, discard, order, tls, tls_name, tls_ca, show_client, user, password_file, "
+	 "connections, reuse, idle, timeout, recipients\n"},
 	{"maildir: /var/mail/gp", "maildir: mail",
-	 ":49: deliveries[1].maildir: \"mail\" is not " PATH_WANT "\n"},
+	 ":49: deliveries[1].maildir: \"mail\" is not " PATH_WANT
+	 ", in braces only domain or local\n"},
 	/* limits, events, log */
 	{"message_size: 50M", "message_size: 3G",
 	 ":51: limits.message_size: \"3G\" is not a size from 1 to 2G (units K M G)\n"},

@@ -134,7 +134,7 @@ static const struct fault_row rows[] = {
 	{"    delivery: store\n", "    delivery: store\n    colour: red\n",
 	 ":24: listeners[0].colour: unknown setting; known here: name, address, tls, require_tls, "
 	 "client_certificates, auth, proxy_protocol, xclient, relay_clients, resolve_names, "
-	 "protocol, bare_newline, accept_domains, policies, delivery\n"},
+	 "protocol, bare_newline, accept_domains, policies, delivery, received_client\n"},
 	{"  - name: local\n", "  - just text\n  - name: local\n",
 	 ":24: listeners[1]: must hold settings, one `key: value` a line\n"},
 };

@@ -142,6 +142,19 @@ static void assert_good(char *example)
 	free(example);
 }
 
+/* The example, with the lines of the one after it in place of its Maildir. */
+static void assert_good_relay(const char *page, const char *head, const char *end,
+			      const char *other)
+{
+	char *example = part_after(page, head, end, other);
+	const char *rest = strstr(strstr(page, example) + strlen(example) - 1, end);
+	char *lines = part_after(rest + strlen(end), head, end, other);
+
+	assert_non_null(strstr(lines, "    smtp: ["));
+	assert_good(replace_and_free(example, "    maildir: /var/mail/gatepost\n", lines + 1));
+	free(lines);
+}
+
 static void test_examples_are_good(void **state)
 {
 	char *page = read_page("deploy/man/gatepost.yaml.5"), *readme = read_page("README.md");
@@ -149,6 +162,8 @@ static void test_examples_are_good(void **state)
 	(void)state;
 	assert_good(part_after(page, ".Bd -literal -offset indent", "\n.Ed", "\n.Sh "));
 	assert_good(part_after(readme, "```yaml", "\n```", "\n#"));
+	assert_good_relay(page, ".Bd -literal -offset indent", "\n.Ed", "\n.Sh ");
+	assert_good_relay(readme, "```yaml", "\n```", "\n#");
 	free(page);
 	free(readme);
 }
