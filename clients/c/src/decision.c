@@ -151,7 +151,8 @@ static void write_plain(struct json_out *out, uint64_t id, enum verdict_kind kin
 static bool has_extras(const struct gatepost_verdict *verdict)
 {
 	return verdict->until != GATEPOST_UNTIL_COMMAND || verdict->labels ||
-	       verdict->keep_session || verdict->keep_transaction || verdict->edits_len;
+	       verdict->keep_session || verdict->keep_transaction || verdict->edits_len ||
+	       verdict->ref;
 }
 
 /* The gateway's own reader says what is wrong with the line, here and now. `checked` becomes what

@@ -151,5 +151,6 @@ bool gatepost_decision_write_extras(struct json_out *out, const struct gatepost_
 	return (!verdict->labels || write_labels(out, verdict->labels, error)) &&
 	       ((!verdict->keep_session && !verdict->keep_transaction) ||
 		write_keep(out, verdict, error)) &&
-	       (!verdict->edits_len || write_edits(out, verdict, error));
+	       (!verdict->edits_len || write_edits(out, verdict, error)) &&
+	       (!verdict->ref || write_string(out, ",\"ref\":", verdict->ref, "ref", error));
 }

@@ -165,12 +165,23 @@ static struct gatepost_open *find_open(const struct gatepost_policy *policy, uin
 	return open;
 }
 
+/* A service that delivers must say where the message is: without that nobody has it. */
+static bool check_ref(const struct gatepost_policy *policy, const struct gatepost_open *open,
+		      const struct gatepost_verdict *verdict, struct gatepost_error *error)
+{
+	if (!policy->ready.delivers || open->hook != HOOK_MESSAGE || verdict->ref ||
+	    verdict->decision < GATEPOST_ACCEPT || verdict->decision > GATEPOST_QUARANTINE)
+		return true;
+	return gatepost_shape_fail(error, "bad_reply",
+				   "this policy delivers: its accept needs ref");
+}
+
 bool gatepost_policy_reply(struct gatepost_policy *policy, uint64_t id,
 			   const struct gatepost_verdict *verdict, struct gatepost_error *error)
 {
 	struct gatepost_open *open = find_open(policy, id, error);
 
-	if (!open ||
+	if (!open || !check_ref(policy, open, verdict, error) ||
 	    !gatepost_decision_write(&policy->out, id, open->hook, policy->grants, verdict, error))
 		return false;
 	*open = policy->open[--policy->open_len];

@@ -93,6 +93,7 @@ void gatepost_policy_take_ready(struct gatepost_policy *policy, const json_t *me
 	ready->window = (unsigned)json_integer_value(json_object_get(message, "window"));
 	ready->bypass = policy->grants & 1u << HANDSHAKE_GRANT_BYPASS;
 	ready->shadow = mode && !strcmp(mode, "shadow");
+	ready->delivers = json_is_true(json_object_get(message, "delivers"));
 	take_hooks(policy, json_object_get(message, "hooks"));
 	if (ready->missing[0])
 		gatepost_policy_tell(policy, "the gateway cannot tell: %s", ready->missing);

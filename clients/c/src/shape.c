@@ -16,9 +16,11 @@ static const struct gatepost_shape_field policy_fields[] = {
 static const struct gatepost_shape_field events_fields[] = {
 	{"head", SHAPE_INTEGER}, {"oldest", SHAPE_INTEGER}, {0}};
 static const struct gatepost_shape_field ready_fields[] = {
-	{"policy", SHAPE_TEXT},	    {"hooks", SHAPE_OBJECT},	     {"missing", SHAPE_STRINGS},
-	{"window", SHAPE_POSITIVE}, {"body", SHAPE_STRINGS},	     {"spool", SHAPE_TEXT_OR_NULL},
-	{"mode", SHAPE_TEXT_MAYBE}, {"grants", SHAPE_STRINGS_MAYBE}, {0}};
+	{"policy", SHAPE_TEXT},		{"hooks", SHAPE_OBJECT},
+	{"missing", SHAPE_STRINGS},	{"window", SHAPE_POSITIVE},
+	{"body", SHAPE_STRINGS},	{"spool", SHAPE_TEXT_OR_NULL},
+	{"mode", SHAPE_TEXT_MAYBE},	{"grants", SHAPE_STRINGS_MAYBE},
+	{"delivers", SHAPE_TRUE_MAYBE}, {0}};
 static const struct gatepost_shape_field hook_fields[] = {
 	{"deadline_ms", SHAPE_INTEGER_MAYBE}, {"extend_ms", SHAPE_INTEGER_MAYBE}, {0}};
 static const struct gatepost_shape_field error_fields[] = {

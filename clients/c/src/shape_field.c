@@ -76,6 +76,8 @@ static bool fits(const json_t *value, enum gatepost_shape_type type)
 		return !value || json_is_null(value) || json_is_string(value);
 	case SHAPE_INTEGER:
 		return gatepost_shape_is_integer(value, 0);
+	case SHAPE_TRUE_MAYBE:
+		return !value || json_is_true(value);
 	case SHAPE_INTEGER_MAYBE:
 		return !value || gatepost_shape_is_integer(value, 0);
 	case SHAPE_POSITIVE:

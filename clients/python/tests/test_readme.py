@@ -29,7 +29,7 @@ class Readme(unittest.TestCase):
 
     def test_functions(self) -> None:
         tests = [function for name, function in self.names.items() if name.startswith("test_")]
-        self.assertEqual(len(tests), 5)
+        self.assertEqual(len(tests), 6)
         for test in tests:
             with self.subTest(test=test.__name__):
                 test()

@@ -151,6 +151,40 @@ static void test_labels(void **state)
 	refuse(&verdict, "label");
 }
 
+static void test_ref(void **state)
+{
+	struct gatepost_verdict verdict = gatepost_accept();
+	struct verdict got;
+	char longest[130];
+
+	(void)state;
+	verdict.ref = "box/7 \"a\"";
+	got = reply(&verdict);
+	assert_string_equal(got.ref, "box/7 \"a\"");
+	memset(longest, 'r', sizeof longest);
+	longest[128] = '\0';
+	verdict.ref = longest;
+	got = reply(&verdict);
+	assert_string_equal(got.ref, longest);
+	longest[128] = 'r';
+	longest[129] = '\0';
+	refuse(&verdict, "ref must be 1 to 128");
+	verdict.ref = "";
+	refuse(&verdict, "ref must be");
+	verdict.ref = " a";
+	refuse(&verdict, "ref must be");
+	verdict.ref = "a\r\nb";
+	refuse(&verdict, "ref must be");
+	verdict.ref = "caf\xe9";
+	refuse(&verdict, "ref is not UTF-8");
+	verdict.ref = "a";
+	refuse_at(WIRE_ASK(7, "rcpt", MAILBOX, WIRE_CONTEXT), &verdict,
+		  "ref is not allowed at rcpt");
+	verdict = gatepost_discard();
+	verdict.ref = "a";
+	refuse(&verdict, "ref does not fit the verdict discard");
+}
+
 static void test_keep(void **state)
 {
 	struct gatepost_verdict verdict = gatepost_tempfail("Later", 0, NULL);
@@ -326,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_until),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_ref),
 		cmocka_unit_test(test_keep_that_is_no_object),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_edits_that_are_refused),

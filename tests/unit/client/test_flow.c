@@ -69,7 +69,10 @@ static void test_what_ready_says(void **state)
 	gatepost_policy_free(&policy);
 	policy = make_ready(WIRE_READY(NAMES ",\"mode\":\"shadow\",\"grants\":[\"x\",\"bypass\"]"));
 	ready = gatepost_policy_ready(policy);
-	assert_true(ready->shadow && ready->bypass);
+	assert_true(ready->shadow && ready->bypass && !ready->delivers);
+	gatepost_policy_free(&policy);
+	policy = make_ready(WIRE_READY(NAMES ",\"delivers\":true"));
+	assert_true(gatepost_policy_ready(policy)->delivers);
 	gatepost_policy_free(&policy);
 }
 

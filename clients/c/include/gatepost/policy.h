@@ -43,6 +43,7 @@ struct gatepost_ready {
 	const char *policy; /* the service's name in the gateway's configuration */
 	bool shadow;	    /* its verdicts are only reported, and nobody waits for them */
 	bool bypass;	    /* the operator grants GATEPOST_BYPASS */
+	bool delivers;	    /* what it accepts at message is its own: its verdict needs ref */
 	unsigned hooks;	    /* 1u << GATEPOST_HOOK_x: where it will be asked */
 	/* the longest wait for a reply, and how much longer it is at most with progress. 0 where it
 	 * is not asked, or cannot be had */

@@ -76,6 +76,10 @@ struct gatepost_verdict {
 	const struct gatepost_edit *edits; /* at message; set_sender also at mail, drop_recipient
 					      at data. With accept, bypass, quarantine */
 	size_t edits_len;		   /* at most 100 */
+	/* At message, of a service that delivers (ready.delivers): where the message is now. It
+	 * must be safe there, for the client is told 250. 1 to 128 printable ASCII octets; with
+	 * accept, bypass, quarantine. NULL: none */
+	const char *ref;
 };
 
 /* No objection: the next service is asked, and the command succeeds if none objects. */
