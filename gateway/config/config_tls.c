@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "net/tls_client_context.h"
 
 static const char *const versions[] = {
 	[CONFIG_TLS_1_2] = "1.2",
@@ -20,12 +21,32 @@ static bool is_needed(const struct config *config, enum tls_client_certificates 
 	return false;
 }
 
+/* Each worker opens its own, and would not start. */
+static bool authorities_are_good(const struct config *config, char *error, size_t size)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < config->deliveries_len; i++) {
+		const struct config_delivery *d = &config->deliveries[i];
+		struct tls_client_settings settings = {
+			.ca = d->tls_ca, .name = d->tls_name, .verify = true};
+		struct tls_client_context *context;
+
+		if (!d->tls_name)
+			continue;
+		context = tls_client_context_new(&settings, error, size);
+		good = context != NULL;
+		tls_client_context_free(&context);
+	}
+	return good;
+}
+
 bool config_tls_open(const struct config *config, struct tls_context *contexts[static 1],
 		     char *error, size_t size)
 {
 	size_t n = config->tls.certificates_len;
 	struct tls_certificate *certificates = mem_new(n * sizeof *certificates);
-	bool good = true;
+	bool good = authorities_are_good(config, error, size);
 
 	for (size_t i = 0; i < n; i++) {
 		certificates[i].certificate = config->tls.certificates[i].certificate;

@@ -17,6 +17,7 @@
 #include "policy/policy.h"
 #include "runtime.h"
 #include "session/session.h"
+#include "worker_delivery.h"
 #include "worker_policy.h"
 
 #define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
@@ -166,16 +167,13 @@ static bool set_up_deliveries(struct worker *w)
 	w->io = io_pool_new(w->loop, IO_THREADS);
 	w->deliveries = mem_new(config->deliveries_len * sizeof(struct delivery *));
 	for (size_t i = 0; i < config->deliveries_len; i++) {
-		struct delivery_settings settings = {
-			.name = config->deliveries[i].name,
-			.maildir = config->deliveries[i].maildir,
-			.discard = config->deliveries[i].discard,
-			.hostname = config->hostname,
-		};
+		struct worker_delivery delivery;
 
-		w->deliveries[i] = delivery_new(w->loop, &settings, w->io, error, sizeof error);
+		worker_delivery_init(&delivery, config, i);
+		w->deliveries[i] =
+			delivery_new(w->loop, &delivery.settings, w->io, error, sizeof error);
 		if (!w->deliveries[i]) {
-			log_error("delivery %s: %s", settings.name, error);
+			log_error("delivery %s: %s", delivery.settings.name, error);
 			return false;
 		}
 	}

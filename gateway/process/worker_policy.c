@@ -18,6 +18,7 @@ static void set_up_service(struct policy_service_settings *to, const struct conf
 		.timeout = from->timeout,
 		.timeout_max = from->timeout_max,
 		.shadow = from->mode == CONFIG_MODE_SHADOW,
+		.delivers = from->delivers,
 		.required = from->required,
 		.grants = from->grants,
 		.facts = from->facts,

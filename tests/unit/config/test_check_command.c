@@ -135,6 +135,21 @@ static void test_useless_certificates(void **state)
 	free(text);
 }
 
+/* The same of a delivery's authorities, which only a worker would open. */
+static void test_useless_authorities(void **state)
+{
+	static const char delivery[] =
+		"    smtp: [\"127.0.0.1:25\"]\n    tls: verified\n    tls_name: a.org\n"
+		"    tls_ca: /etc/passwd\n";
+	char *no_tls = without_tls();
+	char *text = config_file_replace(no_tls, "    maildir: /var/mail/gp\n", delivery);
+
+	(void)state;
+	refuses_tls(text, "/etc/passwd");
+	free(no_tls);
+	free(text);
+}
+
 static void test_no_file(void **state)
 {
 	char *argv[] = {"gatepost check", "-c", "/nowhere/gatepost.yaml", NULL};
@@ -217,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_good_file),
 		cmocka_unit_test(test_faulty_file),
 		cmocka_unit_test(test_useless_certificates),
+		cmocka_unit_test(test_useless_authorities),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_full_disk),

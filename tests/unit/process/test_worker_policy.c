@@ -25,13 +25,14 @@ static struct config_policy policies[] = {
 		.facts = 1u << HOOK_FACT_TLS,
 	},
 	{.name = "try", .sockets = {sockets, 1}, .hooks = ~0u, .mode = CONFIG_MODE_SHADOW},
+	{.name = "take", .sockets = {sockets, 1}, .hooks = ~0u, .delivers = true},
 };
 
 static const struct config config = {
 	.hostname = "mx.example.org",
 	.spool_dir = "/spool",
 	.policies = policies,
-	.policies_len = 2,
+	.policies_len = 3,
 	.limits = {.message_size = 1000},
 };
 
@@ -44,6 +45,7 @@ static void check_scan(const struct policy_service_settings *scan)
 	assert_true(scan->timeout == 2);
 	assert_true(scan->timeout_max == 5);
 	assert_false(scan->shadow);
+	assert_false(scan->delivers);
 	assert_true(scan->required);
 	assert_int_equal(scan->grants, 1u << HANDSHAKE_GRANT_BYPASS);
 	assert_int_equal(scan->facts, 1u << HOOK_FACT_TLS);
@@ -63,7 +65,7 @@ static void test_each_setting_arrives(void **state)
 				(enum verdict_kind)((hook + failure) % VERDICT_MAX);
 	}
 	worker_policy_init(&policy, &config, 3);
-	assert_int_equal(policy.settings.services_len, 2);
+	assert_int_equal(policy.settings.services_len, 3);
 	check_scan(&policy.settings.services[0]);
 	for (unsigned hook = 0; hook < HOOK_MAX; hook++) {
 		for (unsigned failure = 0; failure < FAILURE_CHOICES; failure++)
@@ -75,6 +77,7 @@ static void test_each_setting_arrives(void **state)
 	assert_false(try->required);
 	assert_false(try->uid_set);
 	assert_int_equal(try->grants, 0);
+	assert_true(policy.settings.services[2].delivers);
 	assert_string_equal(policy.settings.gateway.name, "mx.example.org");
 	assert_int_equal(policy.settings.gateway.worker, 3);
 	assert_int_equal(strlen(policy.settings.gateway.epoch), IDENT_SIZE - 1);
