@@ -113,7 +113,7 @@ enum setting_kind {
 	ONE(delivery, DELIVERY, REQUIRED, "inbox", 0, 0, NULL,                                     \
 	    "Name of the delivery for its mail.")                                                  \
 	ONE(received_client, BOOL, DEFAULT, "true", 0, 0, "false true",                            \
-	    "Received: fields name the client's address; false: for submission, they do not.")
+	    "Received: fields name the client and its address; false: neither, for submission.")
 
 #define CERTIFICATE_SETTINGS(ONE, MANY)                                                            \
 	ONE(certificate, FILE, REQUIRED, "/etc/gatepost/tls/mx1.pem", 0, 0, NULL,                  \

@@ -18,6 +18,7 @@
 #include "runtime.h"
 #include "session/session.h"
 #include "worker_delivery.h"
+#include "worker_listener.h"
 #include "worker_policy.h"
 
 #define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
@@ -110,51 +111,6 @@ static void on_policy_event(void *arg, const struct event *event)
 	if (event->kind == EVENT_POLICY_SERVICE && w->host.policy &&
 	    policy_is_connected(w->host.policy))
 		start_accepting(w);
-}
-
-static void set_up_listener(struct worker *w, size_t i)
-{
-	const struct config *config = w->config;
-	const struct config_listener *settings = &config->listeners[i];
-
-	w->listeners[i] = (struct session_listener){
-		.host = &w->host,
-		.name = settings->name,
-		.smtp =
-			{
-				.hostname = config->hostname,
-				.message_size = config->limits.message_size,
-				.recipients = config->limits.recipients,
-				.errors = config->limits.errors,
-				.commands = config->limits.commands,
-				.messages = config->limits.messages,
-				.starttls = settings->tls == CONFIG_TLS_STARTTLS,
-				.implicit_tls = settings->tls == CONFIG_TLS_IMPLICIT,
-				.require_tls = settings->require_tls,
-				.auth = settings->auth,
-				.lmtp = settings->protocol == CONFIG_PROTOCOL_LMTP,
-				.bare_newline_accept =
-					settings->bare_newline == CONFIG_BARE_NEWLINE_ACCEPT,
-				.accept_any = settings->accept_any,
-				.accept_domains =
-					(const char *const *)settings->accept_domains.items,
-				.accept_domains_len = settings->accept_domains.len,
-			},
-		.tls = settings->tls == CONFIG_TLS_NONE
-			       ? NULL
-			       : w->runtime->tls[settings->client_certificates],
-		.proxy_peers = settings->proxy_protocol.items,
-		.proxy_peers_len = settings->proxy_protocol.len,
-		.xclient_peers = settings->xclient.items,
-		.xclient_peers_len = settings->xclient.len,
-		.relay_clients = settings->relay_clients.items,
-		.relay_clients_len = settings->relay_clients.len,
-		.resolve_names = settings->resolve_names && w->host.resolver,
-		.received_client = true,
-		.policies = settings->policies,
-		.policies_len = settings->policies_len,
-		.delivery = w->deliveries[settings->delivery],
-	};
 }
 
 /* --- set-up --- */
@@ -326,7 +282,8 @@ static void start(struct worker *w)
 	w->listeners = mem_new(n * sizeof *w->listeners);
 	w->accepting = mem_new(n * sizeof(struct listener *));
 	for (size_t i = 0; i < n; i++)
-		set_up_listener(w, i);
+		worker_listener_init(&w->listeners[i], w->config, i, &w->host, w->runtime->tls,
+				     w->deliveries);
 	ev_signal_init(&w->term, on_term, SIGTERM);
 	ev_timer_init(&w->start, on_start, START_GRACE, 0);
 	ev_timer_init(&w->stop, on_stop, 0, 0);

@@ -65,6 +65,13 @@ static const struct fault_row settings[] = {
 	 ":34: deliveries[0].user: \"\" is not 1 to 255 printable characters of ASCII\n"},
 	{"user: relay @ example", "user: \"a\\tb\"",
 	 ":34: deliveries[0].user: \"a\\u0009b\" is not 1 to 255 printable characters of ASCII\n"},
+	{"user: relay @ example", "user: rel\xc3\xa4y",
+	 ":34: deliveries[0].user: \"rel\\u00c3\\u00a4y\" is not 1 to 255 printable characters of "
+	 "ASCII\n"},
+	{"user: relay @ example", "user: a" FIFTY FIFTY FIFTY FIFTY FIFTY "aaaaa",
+	 ":34: deliveries[0].user: \"a" FIFTY TEN TEN
+	 "aa\" is not 1 to 255 printable characters of "
+	 "ASCII\n"},
 	{"connections: 7", "connections: 0",
 	 ":36: deliveries[0].connections: \"0\" is not a number from 1 to 10000\n"},
 	{"connections: 7", "connections: 10001",
