@@ -69,7 +69,7 @@ static const struct fault_row settings[] = {
 	 ":34: deliveries[0].user: \"rel\\u00c3\\u00a4y\" is not 1 to 255 printable characters of "
 	 "ASCII\n"},
 	{"user: relay @ example", "user: a" FIFTY FIFTY FIFTY FIFTY FIFTY "aaaaa",
-	 ":34: deliveries[0].user: \"a" FIFTY TEN TEN
+	 ":34: deliveries[0].user: \"a" FIFTY TEN TEN TEN
 	 "aa\" is not 1 to 255 printable characters of "
 	 "ASCII\n"},
 	{"connections: 7", "connections: 0",
