@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "net/address.h"
+
 #define KIND(kind) (1u << CONFIG_DELIVERY_##kind)
 #define RELAYS	   (KIND(SMTP) | KIND(LMTP))
 
@@ -260,6 +262,29 @@ static void check_policies(struct config_source *source, const struct config *co
 	}
 }
 
+/* Each recipient would be asked of us again, until there is no connection left. */
+static void check_circle(struct config_source *source, size_t listener, const char *address,
+			 size_t delivery, const struct config_texts *servers, const char *key)
+{
+	struct address own, server;
+	char member[64], what[160];
+
+	if (!address || !address_parse(address, &own) ||
+	    (!address_is_unix(&own) && !address_port(&own)))
+		return;
+	for (size_t i = 0; i < servers->len; i++) {
+		if (!servers->items[i] || !address_parse(servers->items[i], &server) ||
+		    own.len != server.len || memcmp(&own.storage, &server.storage, own.len) != 0)
+			continue;
+		snprintf(member, sizeof member, "%s[%zu]", key, i);
+		snprintf(what, sizeof what,
+			 "is the address of listeners[%zu], whose mail would go in a circle; name "
+			 "another server",
+			 listener);
+		fault(source, delivery, member, what);
+	}
+}
+
 static void check_listener(struct config_source *source, const struct raw_config *raw,
 			   const struct config *config, size_t i)
 {
@@ -273,6 +298,8 @@ static void check_listener(struct config_source *source, const struct raw_config
 		listener_fault(source, i, "accept_domains",
 			       "any, and a delivery that passes mail on, is an open relay: name "
 			       "your own domains");
+	check_circle(source, i, l->address, l->delivery, &d->smtp, "smtp");
+	check_circle(source, i, l->address, l->delivery, &d->lmtp, "lmtp");
 	if (d->kind != CONFIG_DELIVERY_MAX)
 		check_policies(source, config, i, &raw->listeners[i].policies,
 			       raw->deliveries[l->delivery].service);

@@ -191,10 +191,10 @@ enum setting_kind {
 	    "Connections open at a time, of each worker, to all its servers.")                     \
 	ONE(reuse, COUNT, DEFAULT, "100", 1, 1000000, NULL,                                        \
 	    "Transactions of one connection; then it is closed.")                                  \
-	ONE(idle, TIME, DEFAULT, "30s", 0, 3600, NULL,                                             \
-	    "How long a connection without work is kept; 0s: it is not.")                          \
+	ONE(idle, TIME, DEFAULT, "30s", 1, 3600, NULL,                                             \
+	    "How long a connection without work is kept.")                                         \
 	ONE(timeout, TIME, DEFAULT, "60s", 1, 600, NULL,                                           \
-	    "Longest wait for a connection or a reply; the reply to the message has 10m.")         \
+	    "Longest wait for a reply; the reply to the message has 10m.")                         \
 	ONE(recipients, COUNT, DEFAULT, "1", 1, 1000, NULL,                                        \
 	    "Recipients of one LMTP transaction; more get 452 4.5.3.")
 

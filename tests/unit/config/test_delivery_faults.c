@@ -79,7 +79,9 @@ static const struct fault_row settings[] = {
 	{"reuse: 8", "reuse: 0",
 	 ":37: deliveries[0].reuse: \"0\" is not a number from 1 to 1000000\n"},
 	{"idle: 9s", "idle: 61m",
-	 ":38: deliveries[0].idle: \"61m\" is not a time from 0s to 1h (units ms s m h d)\n"},
+	 ":38: deliveries[0].idle: \"61m\" is not a time from 1s to 1h (units ms s m h d)\n"},
+	{"idle: 9s", "idle: 0s",
+	 ":38: deliveries[0].idle: \"0s\" is not a time from 1s to 1h (units ms s m h d)\n"},
 	{"timeout: 10s", "timeout: 999ms",
 	 ":39: deliveries[0].timeout: \"999ms\" is not a time from 1s to 10m (units ms s m h d)\n"},
 	{"timeout: 10s", "timeout: 601s",
@@ -146,6 +148,14 @@ static const struct fault_row together[] = {
 	{"    service: scanner\n", "",
 	 ":46: deliveries[3]: has no kind; add one of maildir, smtp, lmtp, service, or discard: "
 	 "true\n"},
+	{"    address: \"127.0.0.1:0\"\n    accept_domains: [example.org]\n",
+	 "    address: \"unix:/run/mta\"\n    accept_domains: [example.org]\n",
+	 ":28: deliveries[0].smtp[2]: is the address of listeners[0], whose mail would go in a "
+	 "circle; name another server\n"},
+	{"    address: \"127.0.0.1:0\"\n    accept_domains: [example.org]\n",
+	 "    address: \"[2001:DB8:0::1]:25\"\n    accept_domains: [example.org]\n",
+	 ":28: deliveries[0].smtp[1]: is the address of listeners[0], whose mail would go in a "
+	 "circle; name another server\n"},
 	{"accept_domains: [example.org]", "accept_domains: [any]",
 	 ":5: listeners[0].accept_domains: " OPEN_RELAY "\n"},
 	{"delivery: inbox", "delivery: store",
