@@ -119,6 +119,7 @@ struct hook_message {
 	uint64_t headers_full;
 	const char *data; /* the content when it is in memory, else NULL */
 	const char *path; /* relative to the spool directory; NULL until asked for */
+	bool quarantine;  /* a service that was asked before wants it held */
 };
 
 struct hook_request {

@@ -169,6 +169,7 @@ static void put_args(struct json_out *out, const struct hook_request *request,
 		put_integer(out, "\"size\":", request->message->size);
 		json_out_raw(out, ",\"body\":");
 		put_body(out, request->message, body);
+		json_out_raw(out, request->message->quarantine ? ",\"quarantine\":true" : "");
 		break;
 	case HOOK_DISCONNECT:
 		put_disconnect(out, request);

@@ -117,6 +117,16 @@ static bool answer_stands(const struct policy_question *question, size_t place,
 	       policy_memory_standing(ask->memory, place, ask->request->hook, verdict);
 }
 
+/* Those behind the one that wants it held are told: of the services, and of the edits in between,
+ * nobody else knows. */
+static void describe(const struct policy_question *question)
+{
+	const struct hook_request *request = question->ask.request;
+
+	if (request->hook == HOOK_MESSAGE && question->verdict.kind == VERDICT_QUARANTINE)
+		request->message->quarantine = true;
+}
+
 static enum progress visit(struct policy_question *question, size_t place)
 {
 	struct policy_service *service = question->services[place];
@@ -131,6 +141,7 @@ static enum progress visit(struct policy_question *question, size_t place)
 	if (!policy_service_is_asked(service, ask->request->hook))
 		return NEXT;
 	make_key(question, settings->name);
+	describe(question);
 	if (settings->shadow) {
 		policy_shadow_ask(question->shadows, service, place, ask, question->key);
 		return NEXT;

@@ -85,7 +85,8 @@ static void describe_message(struct session *s)
 	struct hook_message *facts = &s->message_facts;
 	size_t len;
 
-	*facts = (struct hook_message){.size = spool_message_size(message)};
+	*facts = (struct hook_message){.size = spool_message_size(message),
+				       .quarantine = s->quarantine || s->quarantine_all};
 	facts->data = spool_message_data(message, &len);
 	facts->headers = spool_message_headers(message, &facts->headers_len, &facts->headers_full);
 	s->request.message = facts;

@@ -138,6 +138,23 @@ class Delivery(unittest.TestCase):
                     wait_until(lambda: [one.poll(), two.poll()].count(-signal.SIGKILL) == 1, "the death of one")
                     self.check_files(gate, folder / "mail", sent)
 
+    def test_it_is_told_to_hold(self) -> None:
+        """What another service said at an earlier hook, or at this one just before."""
+        for hook in ("ehlo", "rcpt", "message"):
+            with self.subTest(hook=hook), socket_folder() as folder:
+                first = Liar(f"{folder}/a.sock", [hook], lambda request: reply(request["id"], verdict="quarantine"))
+                liar = Liar(f"{folder}/d.sock", ["message"], lambda request: reply(request["id"], ref="held/1"))
+                sockets = {"first": f"{folder}/a.sock", "deliver": f"{folder}/d.sock"}
+                with Gateway(policies=sockets, delivery="service: deliver", policy_options="    timeout: 60s\n") as gate:
+                    with gate.connect() as client:
+                        client.start("EHLO client.example.net")
+                        self.expect_ok(send(client, mail(1)))
+                    gate.wait_for("delivery", ref="held/1")
+                    gate.wait_for("message", quarantine=True, code=250)
+                self.assertIs(liar.requests[0]["args"].get("quarantine"), True)
+                first.close()
+                liar.close()
+
     def answered_by(self, fields: Dict[str, Any]) -> None:
         def answer(request: Request) -> Optional[bytes]:
             return reply(request["id"], **fields)

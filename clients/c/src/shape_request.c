@@ -27,7 +27,7 @@ static const struct gatepost_shape_field rcpt_fields[] = {
 	{"index", SHAPE_POSITIVE}, {"accepted", SHAPE_INTEGER}, {0}};
 static const struct gatepost_shape_field data_fields[] = {{"recipients", SHAPE_INTEGER}, {0}};
 static const struct gatepost_shape_field message_fields[] = {
-	{"size", SHAPE_INTEGER}, {"body", SHAPE_OBJECT}, {0}};
+	{"size", SHAPE_INTEGER}, {"body", SHAPE_OBJECT}, {"quarantine", SHAPE_TRUE_MAYBE}, {0}};
 static const struct gatepost_shape_field disconnect_fields[] = {{"reason", SHAPE_TEXT}, {0}};
 
 bool gatepost_shape_check_base64(const json_t *value, bool encoded)

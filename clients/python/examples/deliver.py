@@ -10,7 +10,7 @@ A message has a key. The question comes again under the same key when the connec
 then the message is there already, and the answer is the same. So the key is the name of the file.
 
     FOLDER/KEY.eml    the message as it was received
-    FOLDER/KEY.json   sender and recipients, in place before the message
+    FOLDER/KEY.json   sender and recipients, in place before the message; "quarantine": true when it is to be held
     FOLDER/tmp        what is being written; what a crash leaves there was never accepted
 """
 
@@ -59,7 +59,8 @@ def store(folder: pathlib.Path, request: gatepost.Request) -> str:
     if not (folder / f"{name}.eml").exists():
         with request.body.open() as content:
             recipients = request.context["recipients"]
-            text = json.dumps({"sender": request.context["mail"], "recipients": recipients, "labels": request.labels})
+            held = request.args.get("quarantine", False)
+            text = json.dumps({"sender": request.context["mail"], "recipients": recipients, "quarantine": held})
             put(folder, f"{name}.json", io.BytesIO(text.encode()))
             put(folder, f"{name}.eml", content)
     # Also when it was there: who made it may have died before this.

@@ -217,6 +217,8 @@ def _request(msg: Message) -> None:
         _get_int(args, "recipients")
     elif hook == "message":
         _get_int(args, "size")
+        if args.get("quarantine", True) is not True:
+            _fail('"quarantine" must be true where it is there')
         body = _get_dict(args, "body")
         key = {"none": "mode", "headers": "headers_b64", "inline": "data_b64", "path": "path", "fd": "mode"}.get(str(body.get("mode")))
         if key is None:

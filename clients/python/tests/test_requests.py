@@ -36,7 +36,7 @@ class Requests(unittest.TestCase):
         self.content = base64.b64decode(example("request-message-inline.json")["args"]["body"]["data_b64"])
 
     def service(self, wanted: Fields) -> gatepost.Service:
-        """Keeps and labels at mail what the wanted request tells of."""
+        """Keeps and labels at mail, holds at data, what the wanted request tells of."""
         service = gatepost.Service("t", body=BODY_MODES)
         keep = wanted.get("keep", {})
 
@@ -46,7 +46,8 @@ class Requests(unittest.TestCase):
 
         def look(request: gatepost.Request) -> gatepost.Verdict:
             tell(request)
-            return gatepost.accept()
+            held = request.hook == "data" and "quarantine" in wanted["args"]
+            return gatepost.quarantine() if held else gatepost.accept()
 
         for hook in ("connect", "ehlo", "starttls", "secure", "auth", "rcpt", "data", "message"):
             getattr(service, hook)(look)

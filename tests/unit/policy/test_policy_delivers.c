@@ -123,6 +123,27 @@ static void test_refusals_and_discard_need_none(void **state)
 	expect(&asked, VERDICT_ACCEPT, "");
 }
 
+/* There is no other delivery that would hold it. */
+static void test_it_is_told_to_hold(void **state)
+{
+	struct world *world = *state;
+	struct asked asked;
+
+	world->services[0].actions[HOOK_MESSAGE][FAILURE_TIMEOUT] = VERDICT_QUARANTINE;
+	world->services[0].timeout = 0.1;
+	world_start(world);
+	ask(&asked, world, HOOK_MESSAGE, FAKE_ACCEPT, FAKE_REPLY(REF));
+	expect(&asked, VERDICT_ACCEPT, "box/7");
+	assert_null(fake_line(&world->fakes[1], "\"quarantine\":true", 0));
+	ask(&asked, world, HOOK_MESSAGE, VERDICT("quarantine"), FAKE_REPLY(REF));
+	expect(&asked, VERDICT_QUARANTINE, "box/7");
+	assert_int_equal(fake_count(&world->fakes[1], "\"quarantine\":true}"), 1);
+	ask(&asked, world, HOOK_MESSAGE, NULL, FAKE_REPLY(REF));
+	expect(&asked, VERDICT_QUARANTINE, "box/7");
+	assert_int_equal(fake_count(&world->fakes[1], "\"quarantine\":true}"), 2);
+	assert_null(fake_line(&world->fakes[0], "\"quarantine\":true", 0));
+}
+
 static void test_what_was_refused_does_not_come_to_it(void **state)
 {
 	struct world *world = *state;
@@ -268,6 +289,7 @@ int main(void)
 		TEST(test_the_verdict_has_its_ref),
 		TEST(test_accept_needs_a_ref),
 		TEST(test_refusals_and_discard_need_none),
+		TEST(test_it_is_told_to_hold),
 		TEST(test_what_was_refused_does_not_come_to_it),
 		TEST(test_ref_of_another_service_means_nothing),
 		TEST(test_bypass_does_not_skip_it),

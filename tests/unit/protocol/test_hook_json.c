@@ -268,6 +268,9 @@ static void test_message_in_each_body_mode(void **state)
 
 	(void)state;
 	check("valid/request-message-none.json", &r, 9, key, 30000, HOOK_BODY_NONE);
+	message.quarantine = true;
+	check("valid/request-message-quarantine.json", &r, 9, key, 30000, HOOK_BODY_NONE);
+	message.quarantine = false;
 	check("valid/request-message-headers.json", &r, 9, key, 30000, HOOK_BODY_HEADERS);
 	check("valid/request-message-inline.json", &r, 9, key, 30000, HOOK_BODY_INLINE);
 	check("valid/request-message-path.json", &r, 9, key, 30000, HOOK_BODY_PATH);

@@ -238,64 +238,11 @@ static void test_until_labels_and_edits_fit_the_kind(void **state)
 	}
 }
 
-/* printable ASCII, and nothing that gets lost at its ends. */
-static void test_ref(void **state)
-{
-	static const struct {
-		enum verdict_kind kind;
-		const char *ref, *problem;
-	} table[] = {
-		{VERDICT_ACCEPT, "new/1764038400.M1P2.mx", NULL},
-		{VERDICT_BYPASS, "~", NULL},
-		{VERDICT_QUARANTINE, "s3://held 7/{\"a\"}", NULL},
-		{VERDICT_ACCEPT, " ", "ref must be 1 to 128 characters of printable ASCII without"},
-		{VERDICT_ACCEPT, " a", "ref must be"},
-		{VERDICT_ACCEPT, "a ", "ref must be"},
-		{VERDICT_ACCEPT, "a\tb", "ref must be"},
-		{VERDICT_ACCEPT, "a\r\nb", "ref must be"},
-		{VERDICT_ACCEPT, "a\x7f", "ref must be"},
-		{VERDICT_ACCEPT, "gr\xc3\xbc", "ref must be"},
-		{VERDICT_DISCARD, "a", "ref does not fit the verdict discard"},
-		{VERDICT_TEMPFAIL, "a", "ref does not fit the verdict tempfail"},
-		{VERDICT_REJECT, "a", "ref does not fit the verdict reject"},
-		{VERDICT_DISCONNECT, "a", "ref does not fit the verdict disconnect"},
-	};
-	struct verdict longest = {.kind = VERDICT_ACCEPT};
-	char problem[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		struct verdict v = {.kind = table[i].kind};
-		const char *found;
-
-		snprintf(v.ref, sizeof v.ref, "%s", table[i].ref);
-		found = verdict_problem(&v, problem, sizeof problem);
-		if (!found != !table[i].problem || (found && !strstr(found, table[i].problem)))
-			fail_msg("row %zu: %s", i, found ? found : "no problem seen");
-		verdict_fini(&v);
-		assert_string_equal(v.ref, "");
-	}
-	memset(longest.ref, 'x', VERDICT_REF_MAX);
-	assert_null(verdict_problem(&longest, problem, sizeof problem));
-}
-
 static const char *hook_problem_of(const struct verdict *v, enum hook hook, unsigned grants)
 {
 	static char problem[256];
 
 	return verdict_hook_problem(v, hook, grants, problem, sizeof problem);
-}
-
-static void test_ref_is_of_the_message(void **state)
-{
-	struct verdict v = {.kind = VERDICT_ACCEPT, .ref = "new/1"};
-
-	(void)state;
-	for (enum hook hook = 0; hook < HOOK_DISCONNECT; hook++)
-		if (hook != HOOK_MESSAGE)
-			assert_non_null(
-				strstr(hook_problem_of(&v, hook, 0), "ref is not allowed at "));
-	assert_null(hook_problem_of(&v, HOOK_MESSAGE, 0));
 }
 
 static void test_each_hook_allows_its_verdicts(void **state)
@@ -418,8 +365,6 @@ int main(void)
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_lines_at_their_limit),
 		cmocka_unit_test(test_until_labels_and_edits_fit_the_kind),
-		cmocka_unit_test(test_ref),
-		cmocka_unit_test(test_ref_is_of_the_message),
 		cmocka_unit_test(test_each_hook_allows_its_verdicts),
 		cmocka_unit_test(test_bypass_needs_a_grant),
 		cmocka_unit_test(test_what_is_of_a_transaction_needs_one),

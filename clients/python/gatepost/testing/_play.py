@@ -317,7 +317,8 @@ class Play:
         asked = "message" in self._service._functions and self._standing("message") is None and not self._is_discarded()
         body = Content(content, self._mode(len(content)), self._spool) if asked else None
         try:
-            answer = await self._ask("message", {"size": len(content), "body": body.fields if body else {}}, content=body)
+            held = {"quarantine": True} if self._hold or self._held else {}
+            answer = await self._ask("message", {"size": len(content), "body": body.fields if body else {}, **held}, content=body)
         finally:
             if body is not None:
                 body.close()
