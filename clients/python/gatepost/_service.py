@@ -255,7 +255,12 @@ class Service:
 
 
 def _listen(path: str, mode: int) -> socket.socket:
-    """A listening Unix socket that never exists with a wider mode than asked for."""
+    """A listening Unix socket that never exists with a wider mode than asked for.
+
+    It listens under another name before it gets its own: a socket that is bound and does not listen yet looks dead, and
+    another service that starts would take its place.
+    """
+    birth = f"{path}.{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise OSError(errno.EEXIST, "exists and is not a socket", path)
@@ -268,11 +273,17 @@ def _listen(path: str, mode: int) -> socket.socket:
                 raise OSError(errno.EADDRINUSE, "another service is listening", path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind(path)
-        os.chmod(path, mode)  # nobody can connect before listen()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(birth)  # of a process with this number that died in the middle
+        listener.bind(birth)
+        os.chmod(birth, mode)  # nobody can connect before listen()
         listener.listen(64)
+        os.link(birth, path)  # fails when the path is there: another service was faster
         listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(birth)
     return listener
