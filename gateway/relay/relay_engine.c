@@ -147,7 +147,8 @@ static enum relay_step read_line(struct relay_engine *e, struct buf *in, const s
 	if (e->awaited && e->first->verb == RELAY_EHLO && e->reply.lines > 1)
 		relay_offer_add(&e->offer, line);
 	buf_consume(in, used);
-	if (result == RELAY_REPLY_DONE) {
+	/* Of a reply that nobody waits for, one line is enough. */
+	if (result == RELAY_REPLY_DONE || (!e->awaited && e->phase == RELAY_BODY_NONE)) {
 		step = take_reply(e, in, out);
 		e->reply = (struct relay_reply){0};
 	}

@@ -264,7 +264,6 @@ void relay_envelope_over(struct relay_engine *e)
 {
 	e->transaction = e->sending = false;
 	e->phase = RELAY_BODY_NONE;
-	e->sender = (struct relay_answer){0};
 	free(e->mail);
 	e->mail = NULL;
 }

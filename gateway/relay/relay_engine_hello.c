@@ -108,7 +108,6 @@ static enum relay_step on_ehlo(struct relay_engine *e)
 		relay_offer_end(&e->offer);
 		return relay_hello_next(e);
 	}
-	e->offer = (struct relay_engine_offer){0};
 	/* RFC 5321 3.2. In LMTP there is no other greeting, and who knows STARTTLS knows EHLO. */
 	if (e->reply.code / 100 == 5 && !e->settings->lmtp && !e->secure) {
 		ask_hello(e, RELAY_HELO);

@@ -51,7 +51,10 @@ LIBRARIES = {
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
-    r"ev\.h": r"gateway/(net|policy|relay|delivery|events|session|process)/\w+\.[ch]",
+    r"ev\.h": (
+        # The relay's engine is without I/O.
+        r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
+    ),
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
         r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -209,12 +210,53 @@ static void test_parameters(void **state)
 	RUN(parameters);
 }
 
+/* More commands than `out` holds: they wait for room, none is lost or cut. */
+static void test_out_full(void **state)
+{
+	static const struct relay_engine_settings settings = {.hostname = "gw"};
+	const struct hook_mailbox mailbox = {.address = {"a@a", 3}};
+	struct relay_engine *e = relay_engine_new(&settings);
+	struct buf in, out;
+	size_t octets = 0;
+	enum { RECIPIENTS = 10000 };
+
+	(void)state;
+	buf_init(&in, RELAY_IN_MAX);
+	buf_init(&out, RELAY_OUT_MAX);
+	buf_append_string(&in, "220 mx\r\n");
+	relay_engine_step(e, &in, &out);
+	buf_append_string(&in, "250-mx\r\n250 PIPELINING\r\n");
+	assert_int_equal(relay_engine_step(e, &in, &out), RELAY_READY);
+	buf_consume(&out, out.len);
+	relay_engine_begin(e, &mailbox);
+	for (unsigned i = 0; i < RECIPIENTS; i++)
+		relay_engine_recipient(e, &mailbox);
+	do {
+		assert_int_equal(relay_engine_step(e, &in, &out), RELAY_NEED_INPUT);
+		assert_false(out.overflow);
+		octets += out.len;
+		buf_consume(&out, out.len);
+	} while (octets < strlen("MAIL FROM:<a@a>\r\n") + RECIPIENTS * strlen("RCPT TO:<a@a>\r\n"));
+	buf_append_string(&in, "250 ok\r\n");
+	for (unsigned i = 0; i < RECIPIENTS; i++) {
+		buf_append_string(&in, "250 ok\r\n");
+		assert_int_equal(relay_engine_step(e, &in, &out), RELAY_GOT_RECIPIENT);
+		assert_int_equal(relay_engine_result(e)->index, i);
+	}
+	assert_int_equal(relay_engine_step(e, &in, &out), RELAY_READY);
+	assert_int_equal(out.len, 0);
+	relay_engine_free(&e);
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_out_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

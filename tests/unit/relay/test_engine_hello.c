@@ -52,6 +52,9 @@ static const struct relay_dialogue hello[] = {
 				      "= FAILED LOST the server has gone\n"},
 	{"421 when ready", .script = "S: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\nS: 421 idle\n"
 				     "= FAILED CLOSING the server closes: 421 idle\n"},
+	{"unasked, of many lines", .script =
+					   "S: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\nS: 250-OK\n"
+					   "= FAILED UNASKED a reply to nothing: 250 OK\n"},
 	{"unasked", .script = "S: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\nS: 250 OK\n"
 			      "= FAILED UNASKED a reply to nothing: 250 OK\n"},
 	{"quit", .script = "S: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\nquit\nC: QUIT\n= INPUT\n"
@@ -70,6 +73,8 @@ static const struct relay_dialogue tls[] = {
 	 .script = START_TLS "S: 220 go\n= TLS\n= TLS\ntls\nC: EHLO gw\n"
 			     "S: 250 mx\n= READY\n? secure\n"},
 	{"not offered", MAY_TLS, .script = "S: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\n"},
+	{"the first line lists nothing", MAY_TLS,
+	 .script = "S: 220 mx\nC: EHLO gw\nS: 250-STARTTLS\nS: 250 SIZE\n= READY\n"},
 	{"refused", MAY_TLS, .script = START_TLS "S: 454 4.7.0 later\n= READY\n"},
 	{"421", MAY_TLS,
 	 .script = START_TLS "S: 421 4.7.0 later\n"

@@ -139,6 +139,10 @@ static const struct relay_dialogue lmtp[] = {
 	 .script = HELLO("LHLO", "SIZE 2") THREE
 	 "send 3\n= RESULT 0 552 5.3.4 Message too large for the next server\n"
 	 "= RESULT 2 552 5.3.4 Message too large for the next server\nC: RSET\n"},
+	{"a reset between results of the engine's own", L,
+	 .script = HELLO("LHLO", "SIZE 2") THREE
+	 "send 3\n= RESULT 0 552 5.3.4 Message too large for the next server\nreset\nC: RSET\n"
+	 "S: 250 ok\n= READY\n" THREE},
 	{"in the midst", L,
 	 .script = LMTP "send 3\nC: DATA\nS: 354 go\n= BODY\nbody a\nC| a\n"
 			"S: 452 full\n= RESULT 0 452 full\n= RESULT 2 452 full\n"
