@@ -148,7 +148,7 @@ static enum relay_step read_line(struct relay_engine *e, struct buf *in, const s
 		relay_offer_add(&e->offer, line);
 	buf_consume(in, used);
 	/* Of a reply that nobody waits for, one line is enough. */
-	if (result == RELAY_REPLY_DONE || (!e->awaited && e->phase == RELAY_BODY_NONE)) {
+	if (result == RELAY_REPLY_DONE || !e->awaited) {
 		step = take_reply(e, in, out);
 		e->reply = (struct relay_reply){0};
 	}
@@ -157,7 +157,7 @@ static enum relay_step read_line(struct relay_engine *e, struct buf *in, const s
 
 static bool is_waiting(const struct relay_engine *e, const struct buf *in)
 {
-	return e->awaited || e->phase != RELAY_BODY_NONE || in->len || e->reply.lines || e->lost;
+	return e->awaited || e->phase != RELAY_BODY_NONE || in->len || e->lost;
 }
 
 /* The first recipient of the queue has its result without a reply. */
@@ -189,8 +189,7 @@ static enum relay_step advance(struct relay_engine *e, struct buf *in, struct bu
 	step = read_line(e, in, out);
 	/* What the server has begun to say comes first: it may be a refusal, and no success can it
 	 * be. */
-	if (step == RELAY_NEED_INPUT && e->phase == RELAY_BODY_ENDING && !in->len &&
-	    !e->reply.lines)
+	if (step == RELAY_NEED_INPUT && e->phase == RELAY_BODY_ENDING && !in->len)
 		relay_body_write_end(e, out);
 	return step;
 }

@@ -64,6 +64,10 @@ static const struct relay_dialogue data[] = {
 	 .script = SMTP "send 3\nC: DATA\nS: 354 go\n= BODY\nbody a\nC| a\nS: 552 5.3.4 large\n"
 			"= RESULT 0 552 5.3.4 large\n? known\n= FAILED UNASKED in the midst of the "
 			"message: 552 5.3.4 large\n"},
+	{"refused in the midst, with many lines",
+	 .script = SMTP "send 3\nC: DATA\nS: 354 go\n= BODY\nbody a\nC| a\nS: 552-5.3.4 large\n"
+			"= RESULT 0 552 5.3.4 large\n= FAILED UNASKED in the midst of the "
+			"message: 552 5.3.4 large\n"},
 	{"421 in the midst",
 	 .script = SMTP "send 3\nC: DATA\nS: 354 go\n= BODY\nbody a\nC| a\nS: 421 4.4.2 slow\n"
 			"= RESULT 0 451 4.4.2 slow\n? known\n= FAILED CLOSING in the midst of the "
