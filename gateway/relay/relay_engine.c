@@ -187,8 +187,7 @@ static enum relay_step advance(struct relay_engine *e, struct buf *in, struct bu
 	if (relay_ask_write(e, in, out) && !is_waiting(e, in))
 		return e->first ? RELAY_NEED_INPUT : RELAY_READY;
 	step = read_line(e, in, out);
-	/* What the server has begun to say comes first: it may be a refusal, and no success can it
-	 * be. */
+	/* What the server has begun to say comes first: it may be a refusal, and is no success. */
 	if (step == RELAY_NEED_INPUT && e->phase == RELAY_BODY_ENDING && !in->len)
 		relay_body_write_end(e, out);
 	return step;
