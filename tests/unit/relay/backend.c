@@ -30,6 +30,7 @@ struct connection {
 	uint64_t chunk; /* octets of BDAT still to come */
 	bool last;	/* the chunk is */
 	bool hanging;
+	bool garbage; /* is the answer to the next octets */
 	unsigned recipients;
 };
 
@@ -142,7 +143,9 @@ static bool hear_command(struct connection *c, const char *line)
 	}
 	if (!say(c, reply))
 		return false;
-	if (is(line, "STARTTLS") && reply[0] == '2' && b->tls)
+	if (is(line, "STARTTLS") && reply[0] == '2' && b->garbage)
+		c->garbage = true;
+	else if (is(line, "STARTTLS") && reply[0] == '2' && b->tls)
 		transport_start_tls(c->transport, b->tls, false);
 	return true;
 }
@@ -181,6 +184,11 @@ static void hear(struct connection *c)
 	struct buf *in = transport_in(c->transport);
 	struct backend *b = c->backend;
 
+	if (c->garbage) {
+		buf_consume(in, in->len);
+		say(c, "this is no TLS at all, and long enough for a record");
+		return;
+	}
 	if (b->proxied && !c->greeted) {
 		if (in->len < b->proxied)
 			return;

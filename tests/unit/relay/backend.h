@@ -31,7 +31,8 @@ struct backend {
 	bool lmtp;
 	const char *ehlo; /* the whole answer; NULL: a rich one */
 	struct tls_context *tls;
-	bool deaf; /* does not read while a message comes */
+	bool garbage; /* in place of a handshake */
+	bool deaf;    /* does not read while a message comes */
 	struct backend_rule rules[BACKEND_RULES];
 	struct list connections;
 	unsigned accepted;  /* connections, ever */
