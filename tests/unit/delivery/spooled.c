@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -53,6 +54,23 @@ struct spool_message *spooled_make(const char *data, size_t len, size_t step)
 	return m;
 }
 
+/* In pieces that fit no boundary. */
+static void check_read(const struct spool_message *m, const char *data, size_t len)
+{
+	char piece[7919];
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = spool_message_read(m, at, piece, sizeof piece)) > 0) {
+		assert_true(at + (uint64_t)n <= len);
+		assert_memory_equal(piece, data + at, (size_t)n);
+		at += (uint64_t)n;
+	}
+	assert_int_equal(n, 0);
+	assert_int_equal(at, len);
+	assert_int_equal(spool_message_read(m, len + 1, piece, sizeof piece), 0);
+}
+
 void spooled_check_copy(const struct spool_message *m, const char *data, size_t len)
 {
 	int fd = memfd_create("copy", 0);
@@ -63,6 +81,7 @@ void spooled_check_copy(const struct spool_message *m, const char *data, size_t 
 	assert_int_equal(lseek(fd, 0, SEEK_END), len);
 	assert_int_equal(pread(fd, copy, len + 1, 0), len);
 	assert_memory_equal(copy, data, len);
+	check_read(m, data, len);
 	free(copy);
 	close(fd);
 }

@@ -21,7 +21,7 @@ int spooled_teardown(void **state);
 const char *spooled_file(void);
 /* A message of these octets, appended in pieces of `step`. */
 struct spool_message *spooled_make(const char *data, size_t len, size_t step);
-/* What spool_message_copy() and spool_message_file() give is these octets. */
+/* What spool_message_copy(), spool_message_read() and spool_message_file() give is these octets. */
 void spooled_check_copy(const struct spool_message *m, const char *data, size_t len);
 void spooled_check_file(struct spool_message *m, const char *data, size_t len);
 
