@@ -63,10 +63,20 @@ static void set_settings(struct driver_script *script, uint8_t octet)
 		script->end = DISCONNECT_SHUTDOWN;
 }
 
-/* LMTP, and a peer that may say XCLIENT. */
+/* LMTP, DSN, and a peer that may say XCLIENT. */
 static void set_extras(struct driver_script *script)
 {
+	static const struct smtp_offer offer = {
+		.eight_bit = true,
+		.smtputf8 = true,
+		.dsn = true,
+		.chunking = true,
+		.binary = true,
+		.requiretls = true,
+	};
+
 	script->settings.lmtp = true;
+	script->settings.offer = &offer;
 	script->settings.bare_newline_accept = true;
 	script->relay = script->xclient = true;
 }
