@@ -55,7 +55,8 @@ static const struct argp argp = {
 	       "be "
 	       "read, 64 when the command was called wrongly, 74 when the output cannot be "
 	       "written. "
-	       "Run it as the account that starts gatepost, for it must read the same keys."};
+	       "Run it as the account that starts gatepost, for it must read the same keys and "
+	       "passwords."};
 
 /* config_load() saw that the files can be read; this sees that they fit. */
 static bool tls_is_usable(const char *file, const struct config *config)
