@@ -91,7 +91,7 @@ void relay_backend_failed(struct relay_backend *b, const char *why)
 	if (b->down && ev_is_active(&b->probe))
 		return;
 	b->down = true;
-	b->delay = b->delay ? b->delay * 2 : DELAY_MIN;
+	b->delay = b->delay > 0 ? b->delay * 2 : DELAY_MIN;
 	if (b->delay > DELAY_MAX)
 		b->delay = DELAY_MAX;
 	start_timer(b, b->delay);
