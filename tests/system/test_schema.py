@@ -69,7 +69,8 @@ class Schema(unittest.TestCase):
             with gateway.connect() as client:  # no service yet
                 client.start("EHLO early")
             with service_process(f"{folder}/p.sock", SERVICE):
-                gateway.wait_for("policy.service", 2, state="ready")
+                for policy in ("judge", "watched"):
+                    gateway.wait_for("policy.service", state="ready", policy=policy)
                 self.talk(gateway)
                 gateway.wait_for("disconnect", 3)
             gateway.wait_for("policy.service", 2, state="unavailable")
