@@ -87,6 +87,7 @@ static bool serve(struct both *b)
 		return true;
 	case SMTP_GOT_REPLY:
 		return true;
+	case SMTP_NEED_RECIPIENT:
 	case SMTP_NEED_TLS:
 	case SMTP_NEED_INPUT:
 	case SMTP_FINISHED:
@@ -115,13 +116,20 @@ static enum relay_step go(struct both *b)
 	}
 }
 
+static const struct smtp_offer server_offer = {.eight_bit = true,
+					       .smtputf8 = true,
+					       .dsn = true,
+					       .chunking = true,
+					       .binary = true,
+					       .requiretls = true};
+
 static const struct smtp_settings server_settings = {.hostname = "mx",
 						     .message_size = 100000,
 						     .recipients = 10,
 						     .errors = 5,
 						     .commands = 1000,
 						     .messages = 100,
-						     .dsn = true,
+						     .offer = &server_offer,
 						     .starttls = true,
 						     .auth = true,
 						     .bare_newline_accept = true,
