@@ -3,40 +3,27 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/ident.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "delivery/file.h"
-#include "delivery/maildir_folder.h"
-#include "delivery/spool.h"
+#include "delivery/maildir_batch.h"
 
 /* A longer host name would not leave room for the rest of the name in delivery_result.ref. The
  * ident keeps cut names apart. */
 #define HOST_MAX 48
 
-#define QUARANTINE ".Quarantine"
+/* Files of one batch. They and their folders are open all at once. */
+#define BATCH_FILES 64
 
 struct maildir {
 	struct maildir_folder inbox;
 	struct maildir_folder quarantine; /* made with the first message for it */
 	char host[HOST_MAX + 1];
-};
-
-/* One message on its way. */
-struct letter {
-	char name[128];
-	int tmp_dir, new_dir;
-	int fd;
-	bool made, linked;
 };
 
 /* The Maildir rule: '/' is \057 and ':' is \072. We treat everything unusual so. */
@@ -66,7 +53,7 @@ struct maildir *maildir_new(const char *path, const char *hostname, char *error,
 	const char *failed;
 
 	maildir_folder_init(&m->inbox, path, "");
-	maildir_folder_init(&m->quarantine, path, QUARANTINE);
+	maildir_folder_init(&m->quarantine, path, MAILDIR_QUARANTINE);
 	escape_host(hostname, m->host, sizeof m->host);
 	failed = maildir_folder_make(&m->inbox);
 	if (!failed)
@@ -136,7 +123,7 @@ static bool is_one_field(const char *text)
 	return false;
 }
 
-bool maildir_fields(const struct delivery_envelope *envelope, struct buf *out)
+static bool make_fields(const struct delivery_envelope *envelope, struct buf *out)
 {
 	bool ok = is_one_field(envelope->received);
 
@@ -146,110 +133,51 @@ bool maildir_fields(const struct delivery_envelope *envelope, struct buf *out)
 	return ok && buf_append_string(out, envelope->received);
 }
 
-static void name_letter(const struct maildir *m, const char *transaction, uint64_t size,
-			struct letter *letter)
+bool maildir_letter_init(struct maildir_letter *letter, const struct maildir *m,
+			 const struct delivery_envelope *envelope,
+			 const struct spool_message *message)
 {
-	struct timespec now;
+	const char *transaction = envelope->transaction;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(letter->name, sizeof letter->name, "%lld.M%06ldP%ldQ%s.%s,S=%llu",
-		 (long long)now.tv_sec, now.tv_nsec / 1000, (long)getpid(), transaction, m->host,
-		 (unsigned long long)size);
+	assert(strlen(transaction) < sizeof letter->transaction &&
+	       strlen(transaction) == strspn(transaction, IDENT_ALPHABET));
+	*letter = (struct maildir_letter){.quarantine = envelope->quarantine, .message = message};
+	snprintf(letter->transaction, sizeof letter->transaction, "%s", transaction);
+	letter->copies = mem_new(sizeof *letter->copies);
+	letter->copies_len = 1;
+	letter->copies[0].make = envelope->quarantine;
+	maildir_folder_init(&letter->copies[0].folder, m->inbox.path,
+			    envelope->quarantine ? MAILDIR_QUARANTINE : "");
+	buf_init(&letter->copies[0].fields, SIZE_MAX);
+	return make_fields(envelope, &letter->copies[0].fields);
 }
 
-static const char *write_letter(struct letter *letter, const struct buf *fields,
-				const struct spool_message *message)
+void maildir_letter_fini(struct maildir_letter *letter)
 {
-	letter->fd = openat(letter->tmp_dir, letter->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			    0600);
-	if (letter->fd < 0)
-		return "create in tmp";
-	letter->made = true;
-	/* Only the sweep asks for the lock; where the file system has none, 36 hours must do. */
-	flock(letter->fd, LOCK_EX | LOCK_NB);
-	if (!file_write(letter->fd, buf_head(fields), fields->len))
-		return "write fields";
-	if (!spool_message_copy(message, letter->fd))
-		return "write content";
-	if (fsync(letter->fd) != 0)
-		return "fsync";
-	return NULL;
-}
-
-/* link() and not rename(): it fails with EEXIST where rename() would replace a message, and it
- * works on file systems that do not know RENAME_NOREPLACE (NFS). The name left in tmp/ is harmless
- * at any time. */
-static const char *publish_letter(struct letter *letter)
-{
-	if (linkat(letter->tmp_dir, letter->name, letter->new_dir, letter->name, 0) != 0)
-		return "link into new";
-	letter->linked = true;
-	if (fsync(letter->new_dir) != 0)
-		return "fsync of new";
-	return NULL;
-}
-
-/* The folders are opened for each message: one that was replaced while we run is found again, and
- * the one that gets the link is the one that is synced. */
-static const char *open_folder(const struct maildir_folder *folder, struct letter *letter)
-{
-	letter->tmp_dir = open(folder->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (letter->tmp_dir < 0)
-		return "open tmp";
-	letter->new_dir = open(folder->new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return letter->new_dir < 0 ? "open new" : NULL;
-}
-
-static const char *store_letter(const struct maildir_folder *folder, bool make,
-				struct letter *letter, const struct buf *fields,
-				const struct spool_message *message)
-{
-	const char *failed;
-
-	if (make && access(folder->tmp, F_OK) != 0 && maildir_folder_make(folder))
-		return "make the folder";
-	failed = open_folder(folder, letter);
-	if (!failed)
-		failed = write_letter(letter, fields, message);
-	return failed ? failed : publish_letter(letter);
-}
-
-static void close_letter(struct letter *letter, bool keep)
-{
-	if (letter->linked && !keep)
-		unlinkat(letter->new_dir, letter->name, 0);
-	if (letter->made)
-		unlinkat(letter->tmp_dir, letter->name, 0);
-	/* After fsync() a close() has nothing left to fail on. */
-	if (letter->fd >= 0)
-		close(letter->fd);
-	if (letter->tmp_dir >= 0)
-		close(letter->tmp_dir);
-	if (letter->new_dir >= 0)
-		close(letter->new_dir);
-}
-
-int maildir_store(const struct maildir *m, const char *transaction, bool quarantine,
-		  const struct buf *fields, const struct spool_message *message, char *ref,
-		  size_t ref_size)
-{
-	const struct maildir_folder *folder = quarantine ? &m->quarantine : &m->inbox;
-	struct letter letter = {.tmp_dir = -1, .new_dir = -1, .fd = -1};
-	const char *failed;
-	int error = 0;
-
-	assert(strlen(transaction) == strspn(transaction, IDENT_ALPHABET));
-	name_letter(m, transaction, fields->len + spool_message_size(message), &letter);
-	failed = store_letter(folder, quarantine, &letter, fields, message);
-	if (failed) {
-		error = errno;
-		log_error("maildir %s: %s: %s: %s", folder->path, letter.name, failed,
-			  strerror(error));
+	for (size_t i = 0; i < letter->copies_len; i++) {
+		maildir_folder_fini(&letter->copies[i].folder);
+		buf_fini(&letter->copies[i].fields);
 	}
-	close_letter(&letter, !failed);
-	if (failed)
-		ref[0] = '\0';
-	else
-		snprintf(ref, ref_size, "%snew/%s", quarantine ? QUARANTINE "/" : "", letter.name);
-	return error;
+	free(letter->copies);
+	letter->copies = NULL;
+	letter->copies_len = 0;
+}
+
+void maildir_store(const struct maildir *m, struct maildir_letter *const *letters, size_t len)
+{
+	size_t first = 0, files = 0;
+
+	/* Each batch has whole messages, and at least one. */
+	for (size_t i = 0; i < len; i++) {
+		size_t copies = letters[i]->copies_len;
+
+		if (i > first && files + copies > BATCH_FILES) {
+			maildir_batch_store(letters + first, i - first, files, m->host);
+			first = i;
+			files = 0;
+		}
+		files += copies;
+	}
+	if (len)
+		maildir_batch_store(letters + first, len - first, files, m->host);
 }

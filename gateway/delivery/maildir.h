@@ -1,8 +1,7 @@
 /* maildir: messages as files, stored so that they outlive a crash.
  *
  *      tmp/<name>   create, lock, write, fsync
- *      new/<name>   link from tmp/, fsync the directory: now it may be answered for
- *      tmp/<name>   unlink
+ *      new/<name>   rename from tmp/, fsync the directory: now it may be answered for
  *
  *      name: <seconds>.M<microseconds>P<pid>Q<transaction>.<host>,S=<octets>
  *
@@ -14,10 +13,31 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/ident.h"
 #include "delivery/delivery.h"
+#include "delivery/maildir_folder.h"
+
+#define MAILDIR_QUARANTINE ".Quarantine"
 
 struct spool_message;
 struct maildir;
+
+/* One file of a message: it goes to that folder, with these fields before the content. */
+struct maildir_copy {
+	struct maildir_folder folder;
+	bool make; /* the folder, when it is missing */
+	struct buf fields;
+};
+
+struct maildir_letter {
+	char transaction[IDENT_SIZE];
+	bool quarantine;
+	const struct spool_message *message;
+	struct maildir_copy *copies;
+	size_t copies_len;
+	int error; /* errno */
+	char ref[144];
+};
 
 /* Makes the Maildir and its parents (mode 0700) where they are missing, checks that it can be
  * written, and sweeps tmp/ (and that of the quarantine, if there is one). NULL with a reason in
@@ -30,16 +50,22 @@ struct maildir;
  *     next worker may get the same one, and in a container surely does;
  *   - or it is older than 36 hours, when the Maildir convention lets anybody remove it. */
 struct maildir *maildir_new(const char *path, const char *hostname, char *error, size_t error_size);
-/* The fields that go before the content. False, and nothing of use in `out`, when the envelope's
- * octets would not stay within their header lines. */
-bool maildir_fields(const struct delivery_envelope *envelope, struct buf *out);
-/* Stores one message; usable from several threads. 0 when it is durable, with "new/<name>" in
- * `ref`. Else an errno, which is logged, and nothing is left behind. `transaction` is an ident.
- * With `quarantine` it goes to the folder .Quarantine of the Maildir (Maildir++), which is made
+/* Who gets the message, and the fields that go before the content there. False when the envelope's
+ * octets would not stay within their header lines; the letter is to be ended all the same. Of the
+ * envelope nothing is kept; the message is borrowed until the letter is stored, and its size is to
+ * stay as it is. The transaction is an ident. */
+bool maildir_letter_init(struct maildir_letter *letter, const struct maildir *m,
+			 const struct delivery_envelope *envelope,
+			 const struct spool_message *message);
+void maildir_letter_fini(struct maildir_letter *letter);
+/* Stores messages together; usable from several threads. Each letter's error is then 0, and the
+ * message durable with "new/<name>" in `ref`; or it is an errno, which is logged, and nothing of
+ * the message is left behind. What happens to one does not harm the others, but an fsync of a
+ * folder that fails fails all that went there. Letters that have an error already are left alone.
+ *
+ * Mail for the quarantine goes to the folder .Quarantine of the Maildir (Maildir++), which is made
  * when it is missing, and `ref` is ".Quarantine/new/<name>". */
-int maildir_store(const struct maildir *m, const char *transaction, bool quarantine,
-		  const struct buf *fields, const struct spool_message *message, char *ref,
-		  size_t ref_size);
+void maildir_store(const struct maildir *m, struct maildir_letter *const *letters, size_t len);
 void maildir_free(struct maildir **m);
 
 #endif

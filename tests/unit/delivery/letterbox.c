@@ -3,12 +3,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "delivery/spool.h"
 #include "scratch.h"
 
@@ -49,7 +49,8 @@ void letterbox_open(const char *host)
 	assert_non_null(letterbox.maildir);
 }
 
-int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
+static bool address(struct maildir_letter *letter, const char *id,
+		    const struct spool_message *message)
 {
 	static const struct hook_mailbox sender = {.address = {"sender@example.com", 18}};
 	static const struct hook_mailbox recipients[] = {{.address = {"ann@example.org", 15}},
@@ -58,17 +59,41 @@ int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
 					     .sender = &sender,
 					     .recipients = recipients,
 					     .recipients_len = 2,
-					     .received = LETTERBOX_RECEIVED};
-	struct spool spool = {.dir = letterbox.dir};
-	struct spool_message *m = spool_message_new(&spool, id);
-	struct buf fields;
-	int error;
+					     .received = LETTERBOX_RECEIVED,
+					     .quarantine = letterbox.quarantine};
 
-	assert_true(spool_message_append(m, data, len));
-	buf_init(&fields, 100000);
-	assert_true(maildir_fields(&envelope, &fields));
-	error = maildir_store(letterbox.maildir, id, letterbox.quarantine, &fields, m, ref, 128);
-	buf_fini(&fields);
-	spool_message_free(&m);
-	return error;
+	return maildir_letter_init(letter, letterbox.maildir, &envelope, message);
+}
+
+void letterbox_post(struct letterbox_post *post, const char *id, const char *data, size_t len)
+{
+	static struct spool spool;
+
+	spool.dir = letterbox.dir;
+	post->message = spool_message_new(&spool, id);
+	assert_true(spool_message_append(post->message, data, len));
+	assert_true(address(&post->letter, id, post->message));
+}
+
+void letterbox_collect(struct letterbox_post *posts, size_t len)
+{
+	struct maildir_letter *letters[LETTERBOX_POSTS];
+
+	for (size_t i = 0; i < len; i++)
+		letters[i] = &posts[i].letter;
+	maildir_store(letterbox.maildir, letters, len);
+	for (size_t i = 0; i < len; i++) {
+		maildir_letter_fini(&posts[i].letter);
+		spool_message_free(&posts[i].message);
+	}
+}
+
+int letterbox_store(const char *id, const char *data, size_t len, char ref[128])
+{
+	struct letterbox_post post;
+
+	letterbox_post(&post, id, data, len);
+	letterbox_collect(&post, 1);
+	snprintf(ref, 128, "%.127s", post.letter.ref);
+	return post.letter.error;
 }

@@ -21,7 +21,18 @@ int letterbox_setup(void **state);
 int letterbox_teardown(void **state);
 /* Opens the Maildir, again if need be, as a process on that host does at its start. */
 void letterbox_open(const char *host);
-/* maildir_store() of that content, from sender@example.com to ann@ and bob@example.org. */
+#define LETTERBOX_POSTS 200
+
+struct letterbox_post {
+	struct maildir_letter letter;
+	struct spool_message *message;
+};
+
+/* A letter of that content, from sender@example.com to ann@ and bob@example.org. */
+void letterbox_post(struct letterbox_post *post, const char *id, const char *data, size_t len);
+/* maildir_store() of them together; what stays of each is its letter's error and ref. */
+void letterbox_collect(struct letterbox_post *posts, size_t len);
+/* Both for one letter; its error. */
 int letterbox_store(const char *id, const char *data, size_t len, char ref[128]);
 
 #endif

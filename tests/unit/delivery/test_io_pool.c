@@ -26,6 +26,9 @@ static pthread_t loop_thread;
 static atomic_uint ran;
 static unsigned done, ran_order[64], done_order[64];
 static ev_timer guard;
+static bool one_thread; /* so that these need no lock: */
+static unsigned calls;
+static size_t call_sizes[64];
 
 static void on_guard(struct ev_loop *l, ev_timer *w, int revents)
 {
@@ -39,9 +42,8 @@ static struct test_job *job_of(struct io_job *io)
 	return list_of(io, struct test_job, io);
 }
 
-static void run(struct io_job *io)
+static void run_one(struct test_job *job)
 {
-	struct test_job *job = job_of(io);
 	unsigned n = atomic_fetch_add(&ran, 1);
 	sigset_t blocked;
 
@@ -53,6 +55,15 @@ static void run(struct io_job *io)
 			       sigismember(&blocked, SIGHUP) == 1;
 	job->in_loop_thread = pthread_equal(pthread_self(), loop_thread);
 	job->ran = true;
+}
+
+static void run(struct io_job *const *jobs, size_t len)
+{
+	assert_in_range(len, 1, IO_POOL_TOGETHER);
+	if (one_thread)
+		call_sizes[calls++] = len;
+	for (size_t i = 0; i < len; i++)
+		run_one(job_of(jobs[i]));
 }
 
 static void on_done(struct io_job *io)
@@ -84,7 +95,8 @@ static int setup(void **state)
 	(void)state;
 	loop_thread = pthread_self();
 	atomic_store(&ran, 0);
-	done = 0;
+	done = calls = 0;
+	one_thread = false;
 	loop = ev_loop_new(EVFLAG_AUTO);
 	ev_timer_init(&guard, on_guard, 20., 0.);
 	ev_timer_start(loop, &guard);
@@ -128,6 +140,61 @@ static void one_thread_keeps_the_order(void **state)
 	}
 	io_pool_free(&pool);
 	assert_null(pool);
+}
+
+static void run_others(struct io_job *const *jobs, size_t len)
+{
+	run(jobs, len);
+}
+
+/* What one turn of the loop submits runs together, as far as it belongs together. */
+static void together(void **state)
+{
+	static const char group_a[] = "a", group_b[] = "b";
+	static const struct {
+		const void *group;
+		bool others;
+	} rows[] = {{group_a, false}, {group_b, false}, {group_a, false},
+		    {group_a, true},  {group_b, false}, {group_a, false}};
+	static const unsigned order[] = {0, 2, 5, 1, 4, 3};
+	static const size_t sizes[] = {3, 2, 1};
+	struct test_job jobs[6] = {0};
+
+	(void)state;
+	one_thread = true;
+	pool = io_pool_new(loop, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		jobs[i].io.run = rows[i].others ? run_others : run;
+		jobs[i].io.group = rows[i].group;
+		jobs[i].io.done = on_done;
+		jobs[i].number = i;
+		io_pool_submit(pool, &jobs[i].io);
+	}
+	loop_until(6);
+	io_pool_free(&pool);
+	assert_int_equal(calls, 3);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(ran_order[i], order[i]);
+	assert_memory_equal(call_sizes, sizes, sizeof sizes);
+}
+
+static void together_up_to_a_bound(void **state)
+{
+	struct test_job jobs[2 * IO_POOL_TOGETHER + 2] = {0};
+
+	(void)state;
+	one_thread = true;
+	pool = io_pool_new(loop, 1);
+	for (unsigned i = 0; i < 2 * IO_POOL_TOGETHER + 2; i++) {
+		jobs[i].io.run = run;
+		jobs[i].io.done = on_done;
+		io_pool_submit(pool, &jobs[i].io);
+	}
+	loop_until(2 * IO_POOL_TOGETHER + 2);
+	io_pool_free(&pool);
+	assert_int_equal(calls, 3);
+	assert_int_equal(call_sizes[0], IO_POOL_TOGETHER);
+	assert_int_equal(call_sizes[2], 2);
 }
 
 static void many_jobs_on_four_threads(void **state)
@@ -207,6 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_thread_keeps_the_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(together, setup, teardown),
+		cmocka_unit_test_setup_teardown(together_up_to_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_jobs_on_four_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(free_finishes_everything, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_signal_mask_is_restored, setup, teardown),

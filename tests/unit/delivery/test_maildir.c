@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/ident.h"
+#include "delivery/spool.h"
 #include "letterbox.h"
 #include "scratch.h"
 
@@ -143,12 +144,12 @@ static bool builds(const char *reverse_path, const char *recipient, const char *
 					     .recipients = &to,
 					     .recipients_len = 1,
 					     .received = received};
-	struct buf fields;
-	bool ok;
+	struct spool_message *message = spool_message_new(&(struct spool){.dir = "/"}, "x");
+	struct maildir_letter letter;
+	bool ok = maildir_letter_init(&letter, letterbox.maildir, &envelope, message);
 
-	buf_init(&fields, 4096);
-	ok = maildir_fields(&envelope, &fields);
-	buf_fini(&fields);
+	maildir_letter_fini(&letter);
+	spool_message_free(&message);
 	return ok;
 }
 
