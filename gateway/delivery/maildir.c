@@ -1,30 +1,21 @@
 #include "delivery/maildir.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/ident.h"
 #include "base/mem.h"
 #include "delivery/maildir_batch.h"
-
-/* A longer host name would not leave room for the rest of the name in delivery_result.ref. The
- * ident keeps cut names apart. */
-#define HOST_MAX 48
+#include "delivery/maildir_path.h"
+#include "maildir_inside.h"
 
 /* Files of one batch. They and their folders are open all at once. */
 #define BATCH_FILES 64
-
-struct maildir {
-	struct maildir_folder inbox;
-	struct maildir_folder quarantine; /* made with the first message for it */
-	char host[HOST_MAX + 1];
-};
 
 /* The Maildir rule: '/' is \057 and ':' is \072. We treat everything unusual so. */
 static void escape_host(const char *hostname, char *out, size_t size)
@@ -42,32 +33,72 @@ static void escape_host(const char *hostname, char *out, size_t size)
 	out[n] = '\0';
 }
 
-static bool exists(const struct maildir_folder *folder)
+static bool use_folder(const struct maildir_folder *folder, const char *host, char *error,
+		       size_t size)
 {
-	return access(folder->path, F_OK) == 0;
+	const char *failed = maildir_folder_make(folder);
+
+	if (!failed)
+		failed = maildir_folder_sweep(folder, host);
+	if (failed)
+		snprintf(error, size, "maildir: %s: %s", failed, strerror(errno));
+	return !failed;
+}
+
+static bool use_maildir(const struct maildir *m, char *error, size_t size)
+{
+	struct maildir_folder inbox, quarantine;
+	bool ok;
+
+	maildir_folder_init(&inbox, m->path, "", 0);
+	maildir_folder_init(&quarantine, m->path, MAILDIR_QUARANTINE, 0);
+	ok = use_folder(&inbox, m->host, error, size);
+	/* Made with the first message for it. */
+	if (ok && access(quarantine.path, F_OK) == 0)
+		ok = use_folder(&quarantine, m->host, error, size);
+	maildir_folder_fini(&inbox);
+	maildir_folder_fini(&quarantine);
+	return ok;
+}
+
+static bool use_template(struct maildir *m, char *error, size_t size)
+{
+	char *root;
+	bool ok;
+
+	if (!maildir_path_is_valid(m->path)) {
+		snprintf(error, size, "maildir: %s: only {domain} and {local} may stand in braces",
+			 m->path);
+		return false;
+	}
+	m->template = true;
+	m->root_len = maildir_path_root(m->path);
+	root = mem_copy_bytes(m->path, m->root_len);
+	ok = faccessat(AT_FDCWD, root, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+	if (!ok)
+		snprintf(error, size, "maildir: %s: %s", root, strerror(errno));
+	free(root);
+	return ok;
 }
 
 struct maildir *maildir_new(const char *path, const char *hostname, char *error, size_t error_size)
 {
 	struct maildir *m = mem_new(sizeof *m);
-	const char *failed;
+	bool ok;
 
-	maildir_folder_init(&m->inbox, path, "");
-	maildir_folder_init(&m->quarantine, path, MAILDIR_QUARANTINE);
+	m->path = mem_copy_string(path);
+	m->hostname = mem_copy_string(hostname);
 	escape_host(hostname, m->host, sizeof m->host);
-	failed = maildir_folder_make(&m->inbox);
-	if (!failed)
-		failed = maildir_folder_sweep(&m->inbox, m->host);
-	if (!failed && exists(&m->quarantine)) {
-		failed = maildir_folder_make(&m->quarantine);
-		if (!failed)
-			failed = maildir_folder_sweep(&m->quarantine, m->host);
-	}
-	if (!failed)
-		return m;
-	snprintf(error, error_size, "maildir: %s: %s", failed, strerror(errno));
-	maildir_free(&m);
-	return NULL;
+	ok = maildir_path_is_template(path) ? use_template(m, error, error_size)
+					    : use_maildir(m, error, error_size);
+	if (!ok)
+		maildir_free(&m);
+	return m;
+}
+
+bool maildir_is_template(const struct maildir *m)
+{
+	return m->template;
 }
 
 void maildir_free(struct maildir **m_at)
@@ -76,91 +107,10 @@ void maildir_free(struct maildir **m_at)
 
 	if (!m)
 		return;
-	maildir_folder_fini(&m->inbox);
-	maildir_folder_fini(&m->quarantine);
+	free(m->path);
+	free(m->hostname);
 	free(m);
 	*m_at = NULL;
-}
-
-/* Header injection: the parser lets no control character through, and if it ever did, a sender
- * could write header fields of its own choice here. */
-static bool is_one_line(const struct octets *octets)
-{
-	for (size_t i = 0; i < octets->len; i++) {
-		unsigned char c = (unsigned char)octets->data[i];
-
-		if (c < 0x20 || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-/* The address between the two texts. */
-static bool add_address(struct buf *out, const char *before, const struct octets *address,
-			const char *after)
-{
-	return is_one_line(address) && buf_append_string(out, before) &&
-	       (!address->len || buf_append(out, address->data, address->len)) &&
-	       buf_append_string(out, after);
-}
-
-/* One field with its folded lines (RFC 5322 section 2.2.3), nothing before or after. */
-static bool is_one_field(const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\n')
-			return false;
-		if (*text != '\r')
-			continue;
-		if (text[1] != '\n')
-			return false;
-		if (!text[2])
-			return true;
-		if (text[2] != ' ' && text[2] != '\t')
-			return false;
-		text++;
-	}
-	return false;
-}
-
-static bool make_fields(const struct delivery_envelope *envelope, struct buf *out)
-{
-	bool ok = is_one_field(envelope->received);
-
-	ok = ok && add_address(out, "Return-Path: <", &envelope->sender->address, ">\r\n");
-	for (size_t i = 0; ok && i < envelope->recipients_len; i++)
-		ok = add_address(out, "Delivered-To: ", &envelope->recipients[i].address, "\r\n");
-	return ok && buf_append_string(out, envelope->received);
-}
-
-bool maildir_letter_init(struct maildir_letter *letter, const struct maildir *m,
-			 const struct delivery_envelope *envelope,
-			 const struct spool_message *message)
-{
-	const char *transaction = envelope->transaction;
-
-	assert(strlen(transaction) < sizeof letter->transaction &&
-	       strlen(transaction) == strspn(transaction, IDENT_ALPHABET));
-	*letter = (struct maildir_letter){.quarantine = envelope->quarantine, .message = message};
-	snprintf(letter->transaction, sizeof letter->transaction, "%s", transaction);
-	letter->copies = mem_new(sizeof *letter->copies);
-	letter->copies_len = 1;
-	letter->copies[0].make = envelope->quarantine;
-	maildir_folder_init(&letter->copies[0].folder, m->inbox.path,
-			    envelope->quarantine ? MAILDIR_QUARANTINE : "");
-	buf_init(&letter->copies[0].fields, SIZE_MAX);
-	return make_fields(envelope, &letter->copies[0].fields);
-}
-
-void maildir_letter_fini(struct maildir_letter *letter)
-{
-	for (size_t i = 0; i < letter->copies_len; i++) {
-		maildir_folder_fini(&letter->copies[i].folder);
-		buf_fini(&letter->copies[i].fields);
-	}
-	free(letter->copies);
-	letter->copies = NULL;
-	letter->copies_len = 0;
 }
 
 void maildir_store(const struct maildir *m, struct maildir_letter *const *letters, size_t len)

@@ -18,6 +18,8 @@
 #include "delivery/maildir_folder.h"
 
 #define MAILDIR_QUARANTINE ".Quarantine"
+/* Of one message: they are open all at once. */
+#define MAILDIR_FOLDERS_MAX 1000
 
 struct spool_message;
 struct maildir;
@@ -49,19 +51,32 @@ struct maildir_letter {
  *     message is in new/, and that ends with the process. A pid in the name would not tell: the
  *     next worker may get the same one, and in a container surely does;
  *   - or it is older than 36 hours, when the Maildir convention lets anybody remove it. */
+/* The path may be a template (maildir_path.h). Its root must be there and is never made, so that a
+ * disk that is not mounted is not filled below; all that comes after the root is made when a
+ * message comes for it. A message then has a file of its own in each recipient's folder, with its
+ * own Delivered-To:, and recipients that share a folder share the file. */
 struct maildir *maildir_new(const char *path, const char *hostname, char *error, size_t error_size);
-/* Who gets the message, and the fields that go before the content there. False when the envelope's
- * octets would not stay within their header lines; the letter is to be ended all the same. Of the
- * envelope nothing is kept; the message is borrowed until the letter is stored, and its size is to
- * stay as it is. The transaction is an ident. */
-bool maildir_letter_init(struct maildir_letter *letter, const struct maildir *m,
+bool maildir_is_template(const struct maildir *m);
+/* With a template: the sweep of all Maildirs there are. It looks at every folder, so it is for a
+ * thread that may take its time; maildir_end_sweep() in another ends it early. */
+void maildir_sweep(struct maildir *m);
+void maildir_end_sweep(struct maildir *m);
+/* Which folders get the message, and the fields that go before the content there. The letter has an
+ * error at once (EILSEQ, ENAMETOOLONG, EMFILE; logged) when the envelope's octets would not
+ * stay within their header lines, a folder would have too long a name, or there are too many. Of
+ * the envelope nothing is kept; the message is borrowed until the letter is stored, and its size is
+ * to stay as it is. The transaction is an ident, and there is a recipient. */
+void maildir_letter_init(struct maildir_letter *letter, const struct maildir *m,
 			 const struct delivery_envelope *envelope,
 			 const struct spool_message *message);
 void maildir_letter_fini(struct maildir_letter *letter);
 /* Stores messages together; usable from several threads. Each letter's error is then 0, and the
- * message durable with "new/<name>" in `ref`; or it is an errno, which is logged, and nothing of
+ * message durable with "new/<name>" in `ref` (in the
+ * first folder, by its path); or it is an errno, which is logged, and nothing of
  * the message is left behind. What happens to one does not harm the others, but an fsync of a
  * folder that fails fails all that went there. Letters that have an error already are left alone.
+ *
+ * A message with several copies is in all its folders or in none.
  *
  * Mail for the quarantine goes to the folder .Quarantine of the Maildir (Maildir++), which is made
  * when it is missing, and `ref` is ".Quarantine/new/<name>". */

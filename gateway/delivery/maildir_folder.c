@@ -26,12 +26,14 @@ static char *join(const char *folder, const char *name)
 	return path;
 }
 
-void maildir_folder_init(struct maildir_folder *f, const char *path, const char *name)
+void maildir_folder_init(struct maildir_folder *f, const char *path, const char *name,
+			 size_t given_len)
 {
 	f->path = *name ? join(path, name) : mem_copy_string(path);
 	f->cur = join(f->path, "cur");
 	f->tmp = join(f->path, "tmp");
 	f->new = join(f->path, "new");
+	f->given_len = given_len;
 	f->marked = *name;
 }
 
@@ -70,9 +72,10 @@ static bool make_folder(const char *path)
 	return ok;
 }
 
-static bool make_with_parents(const char *path)
+static bool make_with_parents(const char *path, size_t given_len)
 {
-	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (const char *slash = strchr(path + given_len + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		char *parent = mem_copy_bytes(path, (size_t)(slash - path));
 		bool ok = make_folder(parent);
 
@@ -105,7 +108,7 @@ const char *maildir_folder_make(const struct maildir_folder *f)
 	/* tmp last: where it is, the rest is. */
 	const char *folders[] = {f->cur, f->new, f->tmp};
 
-	if (!make_with_parents(f->path) || (f->marked && !make_mark(f)))
+	if (!make_with_parents(f->path, f->given_len) || (f->marked && !make_mark(f)))
 		return f->path;
 	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
 		if (!make_folder(folders[i]) || !sync_folder(folders[i]) ||

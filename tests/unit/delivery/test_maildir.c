@@ -146,8 +146,10 @@ static bool builds(const char *reverse_path, const char *recipient, const char *
 					     .received = received};
 	struct spool_message *message = spool_message_new(&(struct spool){.dir = "/"}, "x");
 	struct maildir_letter letter;
-	bool ok = maildir_letter_init(&letter, letterbox.maildir, &envelope, message);
+	bool ok;
 
+	maildir_letter_init(&letter, letterbox.maildir, &envelope, message);
+	ok = !letter.error;
 	maildir_letter_fini(&letter);
 	spool_message_free(&message);
 	return ok;
