@@ -1,12 +1,9 @@
 /* Maildir: stored by a thread of the pool. */
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include "base/buf.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "delivery/delivery_kind.h"
 #include "delivery/io_pool.h"
 #include "delivery/maildir.h"
@@ -15,11 +12,34 @@
 struct maildir_job {
 	struct delivery_job base;
 	struct io_job io;
-	bool quarantine;
-	struct buf fields;
-	int error; /* errno; 0 when stored */
-	char ref[sizeof((struct delivery_result *)0)->ref];
+	struct maildir_letter letter;
 };
+
+/* In a pool thread. */
+static void sweep(struct io_job *const *io, size_t len)
+{
+	const struct delivery *d = io[0]->group;
+
+	(void)len; /* one a delivery */
+	maildir_sweep(d->own);
+}
+
+static void on_swept(struct io_job *io)
+{
+	delivery_job_free(&list_of(io, struct maildir_job, io)->base);
+}
+
+/* What a crash left in the folders of a template, once. */
+static void start_sweep(struct delivery *d)
+{
+	struct delivery_job *base = delivery_job_new(d, sizeof(struct maildir_job));
+	struct maildir_job *job = list_of(base, struct maildir_job, base);
+
+	job->io.run = sweep;
+	job->io.group = d;
+	job->io.done = on_swept;
+	io_pool_submit(d->pool, &job->io);
+}
 
 static bool open_maildir(struct delivery *d, const struct delivery_settings *settings, char *error,
 			 size_t error_size)
@@ -27,6 +47,8 @@ static bool open_maildir(struct delivery *d, const struct delivery_settings *set
 	assert(d->pool);
 	d->word = "maildir";
 	d->own = maildir_new(settings->maildir, settings->hostname, error, error_size);
+	if (d->own && maildir_is_template(d->own))
+		start_sweep(d);
 	return d->own;
 }
 
@@ -35,6 +57,12 @@ static void close_maildir(struct delivery *d)
 	struct maildir *m = d->own;
 
 	maildir_free(&m);
+}
+
+static void leave(struct delivery *d)
+{
+	if (d->own)
+		maildir_end_sweep(d->own);
 }
 
 static void offer(const struct delivery *d, struct delivery_offer *offer)
@@ -46,11 +74,12 @@ static void offer(const struct delivery *d, struct delivery_offer *offer)
 
 static void fill_result(const struct maildir_job *job, struct delivery_result *result)
 {
-	bool full = job->error == ENOSPC || job->error == EDQUOT || job->error == EFBIG;
+	int error = job->letter.error;
+	bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
 
-	if (!job->error) {
+	if (!error) {
 		delivery_result_ok(result, job->base.transaction);
-		snprintf(result->ref, sizeof result->ref, "%s", job->ref);
+		snprintf(result->ref, sizeof result->ref, "%s", job->letter.ref);
 		return;
 	}
 	*result = (struct delivery_result){.code = full ? 452 : 451};
@@ -60,15 +89,16 @@ static void fill_result(const struct maildir_job *job, struct delivery_result *r
 }
 
 /* In a pool thread. */
-static void store(struct io_job *io)
+static void store(struct io_job *const *io, size_t len)
 {
-	struct maildir_job *job = list_of(io, struct maildir_job, io);
-	struct delivery_job *base = &job->base;
+	struct maildir_letter *letters[IO_POOL_TOGETHER] = {0};
+	const struct delivery *d = io[0]->group;
 
-	if (!job->error)
-		job->error = maildir_store(base->delivery->own, base->transaction, job->quarantine,
-					   &job->fields, base->message, job->ref, sizeof job->ref);
-	spool_message_free(&base->message);
+	for (size_t i = 0; i < len; i++)
+		letters[i] = &list_of(io[i], struct maildir_job, io)->letter;
+	maildir_store(d->own, letters, len);
+	for (size_t i = 0; i < len; i++)
+		spool_message_free(&list_of(io[i], struct maildir_job, io)->base.message);
 }
 
 static void on_stored(struct io_job *io)
@@ -87,21 +117,20 @@ static struct delivery_job *start(struct delivery *d, struct delivery_transactio
 	struct maildir_job *job = list_of(base, struct maildir_job, base);
 
 	(void)t;
-	job->quarantine = envelope->quarantine;
 	job->io.run = store;
+	job->io.group = d;
 	job->io.done = on_stored;
-	buf_init(&job->fields, SIZE_MAX);
-	if (!maildir_fields(envelope, &job->fields)) {
-		log_error("delivery %s: %s: envelope unfit for header lines", d->name,
-			  envelope->transaction);
-		job->error = EILSEQ;
-	}
+	maildir_letter_init(&job->letter, d->own, envelope,
+			    NULL); /* the message comes with run() */
 	return base;
 }
 
 static void run(struct delivery_job *base)
 {
-	io_pool_submit(base->delivery->pool, &list_of(base, struct maildir_job, base)->io);
+	struct maildir_job *job = list_of(base, struct maildir_job, base);
+
+	job->letter.message = base->message;
+	io_pool_submit(base->delivery->pool, &job->io);
 }
 
 /* It runs to its end. */
@@ -112,12 +141,13 @@ static void abandon(struct delivery_job *base)
 
 static void fini(struct delivery_job *base)
 {
-	buf_fini(&list_of(base, struct maildir_job, base)->fields);
+	maildir_letter_fini(&list_of(base, struct maildir_job, base)->letter);
 }
 
 const struct delivery_kind delivery_maildir = {
 	.open = open_maildir,
 	.close = close_maildir,
+	.leave = leave,
 	.offer = offer,
 	.start = start,
 	.run = run,

@@ -14,12 +14,24 @@
 
 /* Header injection: the parser lets no control character through, and if it ever did, a sender
  * could write header fields of its own choice here. */
-static bool is_one_line(const char *text)
+static bool is_one_line(const struct octets *octets)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
+	for (size_t i = 0; i < octets->len; i++) {
+		unsigned char c = (unsigned char)octets->data[i];
+
+		if (c < 0x20 || c == 0x7f)
 			return false;
+	}
 	return true;
+}
+
+/* The address between the two texts. */
+static bool add_address(struct buf *out, const char *before, const struct octets *address,
+			const char *after)
+{
+	return is_one_line(address) && buf_append_string(out, before) &&
+	       (!address->len || buf_append(out, address->data, address->len)) &&
+	       buf_append_string(out, after);
 }
 
 /* One field with its folded lines (RFC 5322 section 2.2.3), nothing before or after. */
@@ -43,7 +55,7 @@ static bool is_one_field(const char *text)
 
 /* A recipient and its folder. */
 struct addressee {
-	const char *recipient;
+	const struct hook_mailbox *recipient;
 	char *path;
 	size_t index;
 };
@@ -52,46 +64,25 @@ struct addressee {
 static bool make_fields(const struct delivery_envelope *envelope,
 			const struct addressee *addressees, size_t len, struct buf *out)
 {
-	bool ok = is_one_line(envelope->reverse_path) && is_one_field(envelope->received);
+	bool ok = is_one_field(envelope->received);
 
-	ok = ok && buf_printf(out, "Return-Path: <%s>\r\n", envelope->reverse_path);
+	ok = ok && add_address(out, "Return-Path: <", &envelope->sender->address, ">\r\n");
 	for (size_t i = 0; ok && i < len; i++)
-		ok = is_one_line(addressees[i].recipient) &&
-		     buf_printf(out, "Delivered-To: %s\r\n", addressees[i].recipient);
+		ok = add_address(out, "Delivered-To: ", &addressees[i].recipient->address, "\r\n");
 	return ok && buf_append_string(out, envelope->received);
 }
 
-/* The local part without its quoting, so that "bob"@a and bob@a have one folder; `local` has room
- * for the address. */
-static void split_address(const struct maildir *m, const char *address, char *local,
-			  struct maildir_address *parts)
+/* The local part is without its quoting, so that "bob"@a and bob@a have one folder. */
+static char *recipient_path(const struct maildir *m, const struct hook_mailbox *recipient)
 {
-	const char *at = strrchr(address, '@'), *end = at ? at : address + strlen(address);
-	const char *domain = at ? at + 1 : m->hostname;
-	bool quoted = end - address >= 2 && *address == '"' && end[-1] == '"';
-	size_t n = 0;
+	struct maildir_address parts = {
+		.local = recipient->local.len ? recipient->local.data : "",
+		.local_len = recipient->local.len,
+		.domain = recipient->domain.len ? recipient->domain.data : m->hostname,
+		.domain_len = recipient->domain.len ? recipient->domain.len : strlen(m->hostname),
+	};
 
-	for (const char *p = quoted ? address + 1 : address; p < (quoted ? end - 1 : end); p++) {
-		if (quoted && *p == '\\' && p + 1 < end - 1)
-			p++;
-		local[n++] = *p;
-	}
-	*parts = (struct maildir_address){
-		.local = local, .local_len = n, .domain = domain, .domain_len = strlen(domain)};
-}
-
-static char *recipient_path(const struct maildir *m, const char *recipient)
-{
-	struct maildir_address parts;
-	char *local, *path;
-
-	if (!m->template)
-		return mem_copy_string(m->path);
-	local = mem_new(strlen(recipient) + 1);
-	split_address(m, recipient, local, &parts);
-	path = maildir_path_make(m->path, &parts);
-	free(local);
-	return path;
+	return m->template ? maildir_path_make(m->path, &parts) : mem_copy_string(m->path);
 }
 
 static int compare(const void *a, const void *b)
@@ -107,8 +98,8 @@ static int find_folders(const struct maildir *m, const struct delivery_envelope 
 {
 	for (size_t i = 0; i < envelope->recipients_len; i++) {
 		addressees[i].index = i;
-		addressees[i].recipient = envelope->recipients[i];
-		addressees[i].path = recipient_path(m, envelope->recipients[i]);
+		addressees[i].recipient = &envelope->recipients[i];
+		addressees[i].path = recipient_path(m, &envelope->recipients[i]);
 		if (!addressees[i].path)
 			return ENAMETOOLONG;
 	}

@@ -85,11 +85,33 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The local part is without its quoting in `local`, as the path parser hands it over. */
+static struct hook_mailbox mailbox_of(const char *address, char *local)
+{
+	const char *at = strrchr(address, '@'), *end = at ? at : address + strlen(address);
+	bool quoted = end - address >= 2 && *address == '"' && end[-1] == '"';
+	size_t n = 0;
+
+	for (const char *p = quoted ? address + 1 : address; p < (quoted ? end - 1 : end); p++) {
+		if (quoted && *p == '\\' && p + 1 < end - 1)
+			p++;
+		local[n++] = *p;
+	}
+	return (struct hook_mailbox){
+		.address = {address, strlen(address)},
+		.local = {local, n},
+		.domain = {at ? at + 1 : "", at ? strlen(at + 1) : 0},
+	};
+}
+
 static int store(const char *const *recipients, bool quarantine)
 {
+	static const struct hook_mailbox sender = {.address = {"s@example.com", 13}};
+	struct hook_mailbox mailboxes[8];
+	char locals[8][512];
 	struct delivery_envelope envelope = {.transaction = ID,
-					     .reverse_path = "s@example.com",
-					     .recipients = recipients,
+					     .sender = &sender,
+					     .recipients = mailboxes,
 					     .received = RECEIVED,
 					     .quarantine = quarantine};
 	struct spool spool = {.dir = dir};
@@ -97,8 +119,11 @@ static int store(const char *const *recipients, bool quarantine)
 	struct maildir_letter letter, *letters[] = {&letter};
 
 	seen = 0;
-	while (recipients[envelope.recipients_len])
+	for (size_t n = 0; recipients[n]; n = envelope.recipients_len) {
+		assert_true(n < 8 && strlen(recipients[n]) < sizeof locals[n]);
+		mailboxes[n] = mailbox_of(recipients[n], locals[n]);
 		envelope.recipients_len++;
+	}
 	assert_true(spool_message_append(message, "content", 7));
 	maildir_letter_init(&letter, maildir, &envelope, message);
 	maildir_store(maildir, letters, 1);
