@@ -54,6 +54,7 @@ static bool start_tls(struct relay_connection *c)
 		end(c, "octets in clear behind the answer to STARTTLS");
 		return false;
 	}
+	c->shaking = true;
 	transport_start_tls_to(c->transport, c->relay->tls);
 	return true;
 }
@@ -130,6 +131,7 @@ static void on_connected(struct relay_connection *c)
 
 static void on_secure(struct relay_connection *c)
 {
+	c->shaking = false;
 	relay_engine_tls_started(c->engine, tls_is_verified(transport_tls(c->transport)));
 	advance(c);
 }
@@ -261,7 +263,7 @@ size_t relay_connection_room(const struct relay_connection *c)
 
 bool relay_connection_failed_in_tls(const struct relay_connection *c)
 {
-	return !c->opened && transport_failed_in_tls(c->transport);
+	return !c->opened && (c->shaking || transport_failed_in_tls(c->transport));
 }
 
 static void destroy(void *object)
@@ -276,6 +278,12 @@ void relay_connection_free(struct relay_connection *c)
 {
 	if (c->closed)
 		return;
+	if (c->idle && !c->over) { /* it is good manners, and nobody waits for the answer */
+		relay_engine_quit(c->engine);
+		relay_engine_step(c->engine, transport_in(c->transport),
+				  transport_out(c->transport));
+		transport_pump(c->transport);
+	}
 	c->closed = c->over = true;
 	ev_clear_pending(c->relay->loop, &c->soon);
 	list_remove(&c->link);

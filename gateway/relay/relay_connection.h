@@ -38,9 +38,10 @@ struct relay_connection {
 	unsigned transactions; /* begun on it */
 	bool in_clear;	       /* without TLS, since that has failed before */
 	bool connected;
-	bool opened; /* has been READY */
-	bool idle;   /* in the pool, without work */
-	bool ready;  /* nothing is awaited of the backend */
+	bool shaking; /* in a TLS handshake */
+	bool opened;  /* has been READY */
+	bool idle;    /* in the pool, without work */
+	bool ready;   /* nothing is awaited of the backend */
 	bool quitting;
 	bool over;
 	bool closed;
@@ -62,7 +63,7 @@ size_t relay_connection_body(struct relay_connection *c, const char *data, size_
 size_t relay_connection_room(const struct relay_connection *c);
 /* TLS was begun and has failed: without it, it might do. */
 bool relay_connection_failed_in_tls(const struct relay_connection *c);
-/* Closes now; memory goes after the loop turn. */
+/* Closes now, one that is idle with QUIT; memory goes after the loop turn. */
 void relay_connection_free(struct relay_connection *c);
 
 #endif

@@ -167,6 +167,7 @@ static void freed_in_the_middle_of_everything(void **state)
 	relay_free(&mailer_relay);
 	assert_null(mailer_relay);
 	mailer_until(FIRST.open + SECOND.open == 0);
+	assert_int_equal(backend_heard(&SECOND, "QUIT"), 1); /* its probe was idle */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, mailer_set_up, mailer_tear_down)

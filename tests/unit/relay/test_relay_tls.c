@@ -190,6 +190,14 @@ static void opportunistic_falls_back_when_there_is_no_tls(void **state)
 	falls_back();
 }
 
+static void opportunistic_falls_back_when_the_handshake_hangs(void **state)
+{
+	(void)state;
+	FIRST.ehlo = EHLO_TLS; /* and no context */
+	mailer_settings.timeout = 2;
+	falls_back();
+}
+
 /* TLS 1.3 tells that only after the handshake. */
 static void opportunistic_falls_back_when_a_certificate_is_wanted(void **state)
 {
@@ -280,6 +288,7 @@ int main(void)
 		TEST(opportunistic_takes_any_certificate),
 		TEST(opportunistic_falls_back_when_there_is_no_tls),
 		TEST(opportunistic_falls_back_when_a_certificate_is_wanted),
+		TEST(opportunistic_falls_back_when_the_handshake_hangs),
 		TEST(opportunistic_stays_in_clear_when_nothing_is_offered),
 		TEST(a_login_never_goes_in_clear),
 		TEST(large_over_tls),
