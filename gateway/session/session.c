@@ -94,7 +94,6 @@ static void on_timeout(struct session *s)
 					       : DISCONNECT_COMMAND_TIMEOUT;
 	policy_cancel(s->host->policy, s->question);
 	s->question = 0;
-	delivery_end(&s->sending);
 	smtp_end(s->smtp, reason);
 	session_advance(s);
 }

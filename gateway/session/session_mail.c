@@ -97,6 +97,8 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 		any = tell_recipients(s, result) || any;
 	else
 		delivery_event(s, result, NULL);
+	if (result->code >= 300)
+		s->by[0] = '\0'; /* no service has decided that */
 	if (any)
 		atomic_fetch_add_explicit(&s->host->slot->messages, 1, memory_order_relaxed);
 	smtp_delivered(s->smtp, result->code, result->status, result->text);
