@@ -343,10 +343,10 @@ void backend_forget_rules(struct backend *b)
 
 unsigned backend_heard(const struct backend *b, const char *command)
 {
-	const char *at = buf_head(&b->heard), *end = at + b->heard.len;
+	const char *at = b->heard.len ? buf_head(&b->heard) : "", *end = at + b->heard.len;
 	unsigned n = 0;
 
-	while (at && at < end) {
+	while (at < end) {
 		n += strncasecmp(at, command, strlen(command)) == 0;
 		at = memmem(at, (size_t)(end - at), "\r\n", 2);
 		at = at ? at + 2 : end;
