@@ -9,6 +9,9 @@
 #include "delivery/maildir.h"
 #include "delivery/spool.h"
 
+/* Octets of a message that is stored together with others, which wait for it. */
+#define TOGETHER_MAX 262144
+
 struct maildir_job {
 	struct delivery_job base;
 	struct io_job io;
@@ -92,7 +95,7 @@ static void fill_result(const struct maildir_job *job, struct delivery_result *r
 static void store(struct io_job *const *io, size_t len)
 {
 	struct maildir_letter *letters[IO_POOL_TOGETHER] = {0};
-	const struct delivery *d = io[0]->group;
+	const struct delivery *d = list_of(io[0], struct maildir_job, io)->base.delivery;
 
 	for (size_t i = 0; i < len; i++)
 		letters[i] = &list_of(io[i], struct maildir_job, io)->letter;
@@ -130,6 +133,8 @@ static void run(struct delivery_job *base)
 	struct maildir_job *job = list_of(base, struct maildir_job, base);
 
 	job->letter.message = base->message;
+	if (spool_message_size(base->message) > TOGETHER_MAX)
+		job->io.group = job; /* nobody else's: it runs alone */
 	io_pool_submit(base->delivery->pool, &job->io);
 }
 
