@@ -11,6 +11,7 @@ import threading
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from certificates import Pair
+from gateway import free_port
 
 Action = Callable[["Conversation"], None]
 
@@ -26,7 +27,7 @@ GOOD = {
     "NOOP": b"250 2.0.0 fine\r\n",
     "QUIT": b"221 2.0.0 bye\r\n",
 }
-OFFER = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES")
+OFFER = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"]
 
 
 class Gone(Exception):
@@ -50,7 +51,7 @@ class Conversation:
                 if not line:
                     raise Gone
                 verb = line.split(b" ")[0].strip().decode("latin-1").upper()
-                self.backend.commands.append(line.decode("latin-1").strip())
+                self.backend.commands.append(line.decode(errors="replace").strip())
                 self.take(verb, line)
         with contextlib.suppress(OSError):
             self.file.close()
@@ -61,7 +62,7 @@ class Conversation:
             self.sock.sendall(b"502 5.5.1 no such command\r\n")
             return
         self.answer(verb)
-        if verb == "STARTTLS":
+        if verb == "STARTTLS" and verb not in self.backend.faults:
             self.start_tls()
         elif verb == "MAIL":
             self.recipients = []
@@ -102,7 +103,7 @@ class Conversation:
     def good(self, step: str) -> bytes:
         if step != "EHLO":
             return GOOD[step]
-        words = [*OFFER, *(["STARTTLS"] if self.backend.tls and not self.secure else [])]
+        words = [*self.backend.offer, *(["STARTTLS"] if self.backend.tls and not self.secure else [])]
         return ("250-backend.example.net\r\n" + "".join(f"250-{word}\r\n" for word in words[:-1]) + f"250 {words[-1]}\r\n").encode()
 
 
@@ -111,6 +112,7 @@ class Backend:
 
     def __init__(self, pair: Optional[Pair] = None) -> None:
         self.faults: Dict[str, Action] = {}
+        self.offer = OFFER
         self.taken: List[Tuple[List[str], bytes]] = []
         """Recipients and content of each message that got the good reply after the dot."""
         self.commands: List[str] = []
@@ -122,7 +124,7 @@ class Backend:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(pair.certificate, pair.key)
         self._socks: List[socket.socket] = []
-        self.port = 0
+        self.port = free_port()
         self.listen()
 
     @property
@@ -130,12 +132,11 @@ class Backend:
         return f"127.0.0.1:{self.port}"
 
     def listen(self) -> None:
-        """The first time on any port, then on the same."""
+        """On the same port each time."""
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", self.port))
         self._listener.listen(128)
-        self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def refuse(self) -> None:
@@ -212,6 +213,10 @@ def drip(step: str, pause: float = 0.02) -> Action:
             conversation.backend.released.wait(pause)
 
     return action
+
+
+def twice(step: str) -> Action:
+    return lambda conversation: conversation.sock.sendall(2 * conversation.good(step))
 
 
 def forever(piece: bytes, pause: float = 0.0) -> Action:
@@ -315,28 +320,41 @@ def _message_faults() -> List[Fault]:
 
 def _extra_faults() -> List[Fault]:
     """A reply too many: from there on no reply can be told from the one before."""
-    return [
-        Fault("an extra reply", step, lambda conversation, step=step: conversation.sock.sendall(2 * conversation.good(step)), r"451 4\.[34]\.", "RCPT or DATA")
-        for step in ("banner", "EHLO", "MAIL", "RCPT", "DATA")
-    ]
+    return [Fault("an extra reply", step, twice(step), r"451 4\.[34]\.", "RCPT or DATA") for step in ("banner", "EHLO", "MAIL", "RCPT", "DATA")]
+
+
+def no_handshake(conversation: Conversation) -> None:
+    """Wants TLS, and answers the client's first words with what is none."""
+    conversation.sock.sendall(GOOD["STARTTLS"])
+    conversation.sock.recv(65536)
+    conversation.sock.sendall(b"\x16\x03\x01\x00\x05hello what is this\r\n")
+    raise Gone
+
+
+def inject(conversation: Conversation) -> None:
+    """A line in clear after the 220, which a client must not take for one that came by TLS (CVE-2011-0411)."""
+    conversation.sock.sendall(GOOD["STARTTLS"] + b"250 2.0.0 injected\r\n")
+    conversation.start_tls()
 
 
 class TlsFault(NamedTuple):
-    """What goes wrong at STARTTLS. With verified the backend is down; with opportunistic it may get the mail in clear."""
+    """What goes wrong at STARTTLS. With verified the backend is then always down."""
 
     name: str
     action: Action
+    opportunistic: str
+    """What the client is told with opportunistic: the mail goes in clear where TLS is refused or the handshake fails."""
 
 
 TLS_FAULTS = [
-    TlsFault("454", say(b"454 4.7.0 no key\r\n")),
-    TlsFault("502", say(b"502 5.5.1 what\r\n")),
-    TlsFault("drops", drop),
-    TlsFault("hangs", hang),
-    TlsFault("220, then drops", say_and_close(b"220 2.0.0 go\r\n")),
-    TlsFault("220, then garbage", say_and_close(b"220 2.0.0 go\r\n\x16\x03\x01\xff\xffgarbage")),
-    TlsFault("220, then a line in clear", say(b"220 2.0.0 go\r\n250 2.0.0 injected\r\n")),
-    TlsFault("wrong class", say(b"354 go\r\n")),
+    TlsFault("454", say(b"454 4.7.0 no key\r\n"), FINE),
+    TlsFault("502", say(b"502 5.5.1 what\r\n"), FINE),
+    TlsFault("220, then drops", say_and_close(b"220 2.0.0 go\r\n"), FINE),
+    TlsFault("220, then no handshake", no_handshake, FINE),
+    TlsFault("220, then a line in clear", inject, f"{DOWN}|{FINE}"),
+    TlsFault("wrong class", say(b"354 go\r\n"), f"{DOWN}|{FINE}"),
+    TlsFault("drops", drop, f"{DOWN}|{FINE}"),
+    TlsFault("hangs", hang, f"{DOWN}|{FINE}"),
 ]
 
 # Where one wrong reply is not enough to say what the backend does: the dot goes wrong, too.

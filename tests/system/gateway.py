@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -39,9 +40,12 @@ def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIEN
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """One that the system gives to no outgoing connection before somebody listens on it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with contextlib.suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 class Gateway:
