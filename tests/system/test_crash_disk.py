@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
 import subprocess
 from typing import Iterator, Optional
 from unittest import mock
@@ -52,8 +53,9 @@ class Disk(unittest.TestCase):
         gateway = Gateway()
         mail = gateway.folder / "mail"
         mail.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(mail)], check=True)
         with contextlib.ExitStack() as stack:
+            stack.callback(shutil.rmtree, gateway.folder)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(mail)], check=True)
             stack.callback(subprocess.run, ["umount", "-l", str(mail)], check=True)
             gateway.start()
             stack.callback(gateway.stop)
@@ -64,8 +66,8 @@ class Disk(unittest.TestCase):
                 self.assertEqual({reply for reply in load.replies.values() if reply[:3] != "250"}, {"452 4.3.1 Insufficient system storage"})
                 self.assertGreater(len(load.accepted), 10)
                 self.check(gateway, load)
-        self.assertNotIn("ERROR: ", gateway.log_text())
-        subprocess.run(["rm", "-rf", str(gateway.folder)], check=True)
+            self.assertEqual(gateway.stop(), 0)
+            self.assertNotIn("ERROR: ", gateway.log_text())
 
     @contextlib.contextmanager
     def faulty_gateway(self) -> Iterator[Gateway]:
