@@ -42,6 +42,7 @@ class Conversation:
         self.file = sock.makefile("rb")
         self.secure = False
         self.recipients: List[str] = []
+        self.chunks = b""
 
     def run(self) -> None:
         with contextlib.suppress(Gone, OSError, ssl.SSLError, ValueError):
@@ -51,6 +52,7 @@ class Conversation:
                 if not line:
                     raise Gone
                 verb = line.split(b" ")[0].strip().decode("latin-1").upper()
+                verb = "EHLO" if verb == "LHLO" else verb  # LMTP goes wrong in the same ways
                 self.backend.commands.append(line.decode(errors="replace").strip())
                 self.take(verb, line)
         with contextlib.suppress(OSError):
@@ -58,6 +60,9 @@ class Conversation:
             self.sock.close()
 
     def take(self, verb: str, line: bytes) -> None:
+        if verb == "BDAT" and "CHUNKING" in self.backend.offer:
+            self.take_chunk(line)
+            return
         if verb not in ("EHLO", *GOOD):
             self.sock.sendall(b"502 5.5.1 no such command\r\n")
             return
@@ -79,6 +84,16 @@ class Conversation:
             if not line:
                 raise Gone
             content += line[1:] if line.startswith(b".") else line
+        self.backend.completed += 1
+        self.answer("dot", content)
+
+    def take_chunk(self, line: bytes) -> None:
+        size, *last = line.split()[1:]
+        self.chunks += self.file.read(int(size))
+        if not last:
+            self.sock.sendall(GOOD["MAIL"])
+            return
+        content, self.chunks = self.chunks, b""
         self.backend.completed += 1
         self.answer("dot", content)
 

@@ -9,16 +9,16 @@ import threading
 from typing import Callable, List, Optional, Tuple
 
 from certificates import NAME, Authority
-from fault_backend import ALSO, DOWN, FAULTS, FINE, TLS_FAULTS, Backend, Fault
+from fault_backend import ALSO, BROKEN, DOWN, FAULTS, FINE, TLS_FAULTS, UNKNOWN, Backend, Fault
 from gateway import Gateway, unittest, wait_until
 
 TOGETHER = 6
 """Faults at once: most of their time they wait."""
 
 
-def delivery(*backends: Backend, more: str = "tls: none") -> str:
+def delivery(*backends: Backend, more: str = "tls: none", kind: str = "smtp") -> str:
     addresses = ", ".join(f"'{backend.address}'" for backend in backends)
-    return "".join(f"{line}\n    " for line in (f"smtp: [{addresses}]", "timeout: 2s", *more.split("; ")))
+    return "".join(f"{line}\n    " for line in (f"{kind}: [{addresses}]", "timeout: 2s", *more.split("; ")))
 
 
 def send(gateway: Gateway, subject: str) -> Tuple[str, str]:
@@ -66,17 +66,21 @@ class BackendFaults(unittest.TestCase):
         table(title, rows)
         self.assertEqual(wrong, [], "\n".join(wrong))
 
-    def alone(self, fault: Fault) -> Tuple[str, List[str]]:
+    def alone(self, fault: Fault, kind: str = "smtp") -> Tuple[str, List[str]]:
         """One backend: the reply is the honest one; after its recovery mail goes on."""
         problems = []
         with Backend() as backend:
             self.break_it(backend, fault)
-            with Gateway(delivery=delivery(backend)) as gateway:
+            with Gateway(delivery=delivery(backend, kind=kind)) as gateway:
                 at, reply = send(gateway, "first")
                 if at not in fault.at or not re.match(fault.reply, reply):
                     problems.append(f"wanted {fault.reply} at {fault.at}")
                 if len(backend.taken) != fault.taken or (reply.startswith("250") and not backend.taken):
                     problems.append(f"the backend took {len(backend.taken)}")
+                # An outcome that nobody knows is called so, and no other.
+                unknown = at == "DATA" and "unknown" in gateway.wait_for("delivery")[0]
+                if unknown != (fault.step == "dot" and fault.reply in (UNKNOWN, BROKEN)):
+                    problems.append(f"unknown: {unknown}")
                 if fault.action and not backend.faulted:
                     problems.append("the fault did not happen")
                 wait_until(lambda: os.listdir(gateway.folder / "spool") == [], "an empty spool")
@@ -110,6 +114,11 @@ class BackendFaults(unittest.TestCase):
 
     def test_one_backend(self) -> None:
         self.each("One backend: what its client is told", FAULTS, self.alone)
+
+    def test_one_lmtp_backend(self) -> None:
+        # There is no older LHLO to fall back to.
+        faults = [fault._replace(reply=DOWN, at="RCPT", taken=0) if (fault.step, fault.name) == ("EHLO", "500") else fault for fault in FAULTS]
+        self.each("One LMTP backend: what its client is told", faults, lambda fault: self.alone(fault, "lmtp"))
 
     def test_second_backend(self) -> None:
         self.each("A second backend takes the mail", [fault for fault in FAULTS if fault.down], self.second)

@@ -44,6 +44,22 @@ class Octets(Relay):
                 # A Received field of ours, and nothing else of ours.
                 self.assertEqual(len(re.findall(rb"^[A-Z][\w-]*:", text[: text.index(b"X-Test-Start")], re.M)), 1)
 
+    def test_binary(self) -> None:
+        """BINARYMIME, where the backend has it: octets that are no lines."""
+        message = b"X-Test-Start: 1\r\nContent-Transfer-Encoding: binary\r\n\r\n" + bytes(range(256)) * 1000 + b"\r\n.\r\nQUIT\r\n\n.\n\r.\r"
+        with Backend() as backend:
+            backend.offer = ["8BITMIME", "BINARYMIME", "CHUNKING"]
+            with Gateway(delivery=delivery("smtp", [backend.address], CLEAR)) as gateway:
+                wait_until(lambda: "BINARYMIME" in offered(gateway), "the backend's offer")
+                with gateway.connect() as client:
+                    client.start("EHLO client.example.net", "MAIL FROM:<a@example.org> BODY=BINARYMIME", "RCPT TO:<b@example.com>")
+                    client.send(b"BDAT %d\r\n" % 1000 + message[:1000])
+                    self.assertRegex(client.reply(), "^250 ")
+                    client.send(b"BDAT %d LAST\r\n" % (len(message) - 1000) + message[1000:])
+                    self.assertRegex(client.reply(), "^250 2.0.0 taken by the backend")
+            self.assertEqual(digests([text[text.index(b"X-Test-Start") :] for _, text in backend.taken]), digests([message]))
+            self.assertIn("MAIL FROM:<a@example.org> BODY=BINARYMIME", backend.commands)
+
     def test_postfix(self) -> None:
         with PostfixBackend() as postfix, Gateway(delivery=delivery("smtp", [postfix.address], CLEAR)) as gateway:
             wait_until(lambda: "8BITMIME" in offered(gateway), "the backend's offer")
