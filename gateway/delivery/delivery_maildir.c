@@ -70,9 +70,14 @@ static void leave(struct delivery *d)
 
 static void offer(const struct delivery *d, struct delivery_offer *offer)
 {
-	(void)d;
 	*offer = (struct delivery_offer){
-		.eight_bit = true, .smtputf8 = true, .chunking = true, .binary = true};
+		.eight_bit = true,
+		.smtputf8 = true,
+		.chunking = true,
+		.binary = true,
+		/* Each may have a folder of its own. */
+		.recipients = maildir_is_template(d->own) ? MAILDIR_FOLDERS_MAX : 0,
+	};
 }
 
 static void fill_result(const struct maildir_job *job, struct delivery_result *result)
