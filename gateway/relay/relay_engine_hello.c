@@ -11,10 +11,14 @@
 static void ask_hello(struct relay_engine *e, enum relay_verb verb)
 {
 	const char *word = verb == RELAY_HELO ? "HELO" : e->settings->lmtp ? "LHLO" : "EHLO";
-	size_t size = strlen(e->settings->hostname) + sizeof "EHLO \r\n";
+	/* The session that XCLIENT begins is the client's: a server (Postfix for one) takes the
+	 * name said now for the client's, whatever XCLIENT had as HELO. */
+	const char *name =
+		e->speaks_for_client && e->client_name ? e->client_name : e->settings->hostname;
+	size_t size = strlen(name) + sizeof "EHLO \r\n";
 	char *line = mem_new(size);
 
-	snprintf(line, size, "%s %s\r\n", word, e->settings->hostname);
+	snprintf(line, size, "%s %s\r\n", word, name);
 	/* Until the reply nothing is offered. */
 	e->offer = (struct relay_engine_offer){0};
 	relay_ask_add(e, verb, line);
@@ -160,8 +164,10 @@ enum relay_step relay_hello_answer(struct relay_engine *e, enum relay_verb verb,
 	if (verb == RELAY_HELO)
 		return relay_hello_next(e);
 	/* After XCLIENT the session begins anew, perhaps without what was before. */
-	if (verb == RELAY_XCLIENT)
+	if (verb == RELAY_XCLIENT) {
 		e->login_due = e->settings->user;
+		e->speaks_for_client = true;
+	}
 	ask_hello(e, RELAY_EHLO);
 	return RELAY_GO_ON;
 }

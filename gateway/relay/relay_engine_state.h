@@ -65,7 +65,9 @@ struct relay_engine {
 	bool lost, closed, quitting, handshake, secure, verified;
 	/* Greeting: what is done, what is to be done. */
 	bool hello_done, tls_refused, logged_in, login_due, client_due;
-	char *client_line[8]; /* "ADDR=1.2.3.4", by bit of XCLIENT */
+	char *client_line[8];	/* "ADDR=1.2.3.4", by bit of XCLIENT */
+	char *client_name;	/* as it greeted; NULL: not fit to be said again */
+	bool speaks_for_client; /* XCLIENT was taken: the session is the client's */
 	/* The transaction. */
 	bool transaction, mail_told, answered, utf8, binary;
 	char *mail;		    /* the MAIL command, until it is asked */

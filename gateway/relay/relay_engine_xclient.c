@@ -53,10 +53,24 @@ static char *keep_port(const char *name, unsigned port)
 
 void relay_xclient_forget(struct relay_engine *e)
 {
+	free(e->client_name);
+	e->client_name = NULL;
 	for (size_t i = 0; i < sizeof e->client_line / sizeof *e->client_line; i++) {
 		free(e->client_line[i]);
 		e->client_line[i] = NULL;
 	}
+}
+
+/* A domain or an address literal; anything else is the client's invention, and no EHLO of ours. */
+static bool is_name(struct octets name)
+{
+	static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				  ".-_:[]";
+
+	for (size_t i = 0; i < name.len; i++)
+		if (!name.data[i] || !strchr(fit, name.data[i]))
+			return false;
+	return name.len && name.len <= VALUE_MAX;
 }
 
 void relay_xclient_keep(struct relay_engine *e, const struct relay_engine_client *client)
@@ -64,6 +78,8 @@ void relay_xclient_keep(struct relay_engine *e, const struct relay_engine_client
 	char **lines = e->client_line; /* in the order of the bits */
 
 	relay_xclient_forget(e);
+	if (is_name(client->helo))
+		e->client_name = mem_copy_bytes(client->helo.data, client->helo.len);
 	lines[0] = keep("NAME", "", string(client->name));
 	lines[1] = keep_address("ADDR", client->addr);
 	lines[2] = keep_port("PORT", client->port);

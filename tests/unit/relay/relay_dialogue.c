@@ -171,8 +171,12 @@ static void show_client(struct player *p, const char *text)
 							.helo = {"he lo=+\xff", 8},
 							.login = {"bob", 3}};
 	static const struct relay_engine_client bare = {.addr = "2001:db8::2"};
+	static const struct relay_engine_client named = {.addr = "192.0.2.1",
+							 .helo = {"laptop.example", 14}};
 
-	relay_engine_show_client(p->e, *text ? &bare : &full);
+	relay_engine_show_client(p->e, !*text			    ? &full
+				       : strcmp(text, "named") == 0 ? &named
+								    : &bare);
 }
 
 static void expect_fact(struct player *p, const char *fact)

@@ -150,6 +150,11 @@ static const struct relay_dialogue client[] = {
 	 .script = "client\nS: 220 mx\nC: EHLO gw\nS: 250-mx\n"
 		   "S: 250 XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\n" FULL
 		   "S: 220 mx\nC: EHLO gw\nS: 250-mx\nS: 250 XCLIENT ADDR\n= READY\n"},
+	{"its own name", /* and that of another, which is not fit to be said */
+	 .script = "client named\nS: 220 mx\nC: EHLO gw\nS: 250-mx\nS: 250 XCLIENT ADDR\n"
+		   "C: XCLIENT ADDR=192.0.2.1\nS: 220 mx\nC: EHLO laptop.example\n"
+		   "S: 250-mx\nS: 250 XCLIENT ADDR\n= READY\nclient\n"
+		   "C: XCLIENT ADDR=192.0.2.1\nS: 220 mx\nC: EHLO gw\nS: 250 mx\n= READY\n"},
 	{"some attributes", .script = "client\nS: 220 mx\nC: EHLO gw\nS: 250-mx\n"
 				      "S: 250 XCLIENT PORT ADDR NEW\n"
 				      "C: XCLIENT ADDR=192.0.2.1 PORT=4711\n"
