@@ -78,7 +78,7 @@ void letterbox_post(struct letterbox_post *post, const char *id, const char *dat
 
 void letterbox_collect(struct letterbox_post *posts, size_t len)
 {
-	struct maildir_letter *letters[LETTERBOX_POSTS];
+	struct maildir_letter *letters[LETTERBOX_POSTS] = {0};
 
 	for (size_t i = 0; i < len; i++)
 		letters[i] = &posts[i].letter;
