@@ -105,11 +105,6 @@ struct relay *relay_new(struct ev_loop *loop, const struct relay_settings *setti
 	return NULL;
 }
 
-const char *relay_word(const struct relay *r)
-{
-	return r->settings.lmtp ? "lmtp" : "smtp";
-}
-
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return !a || (b && b < a) ? b : a;

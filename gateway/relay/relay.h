@@ -64,8 +64,6 @@ struct relay_offer {
  * in `error`, which names the file where there is one. */
 struct relay *relay_new(struct ev_loop *loop, const struct relay_settings *settings, char *error,
 			size_t error_size);
-/* "smtp" or "lmtp". */
-const char *relay_word(const struct relay *r);
 void relay_offer(const struct relay *r, struct relay_offer *offer);
 /* All transactions must be freed. Closes every connection; memory is given back after the loop
  * turn. Sets the pointer to NULL. */

@@ -256,11 +256,6 @@ size_t relay_connection_body(struct relay_connection *c, const char *data, size_
 	return relay_engine_body(c->engine, transport_out(c->transport), data, len);
 }
 
-size_t relay_connection_room(const struct relay_connection *c)
-{
-	return buf_room(transport_out(c->transport));
-}
-
 bool relay_connection_failed_in_tls(const struct relay_connection *c)
 {
 	return !c->opened && (c->shaking || transport_failed_in_tls(c->transport));

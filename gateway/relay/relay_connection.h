@@ -60,7 +60,6 @@ void relay_connection_rest(struct relay_connection *c);
 void relay_connection_work(struct relay_connection *c);
 /* The next octets of the message, read by the caller into `data`; how many were taken. */
 size_t relay_connection_body(struct relay_connection *c, const char *data, size_t len);
-size_t relay_connection_room(const struct relay_connection *c);
 /* TLS was begun and has failed: without it, it might do. */
 bool relay_connection_failed_in_tls(const struct relay_connection *c);
 /* Closes now, one that is idle with QUIT; memory goes after the loop turn. */

@@ -3,10 +3,8 @@
  * settings. Octets 2 and 3: what the delivery offers, and what from the first message on. Octet 4:
  * the services. Octets 5 to 12: a class and an end of text each, for four recipients and for four
  * results of LMTP. Then what the client sends. */
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "driver.h"
 
@@ -80,29 +78,6 @@ static struct driver_answer read_answer(uint8_t octet)
 				      texts[octet >> 5 & 3]};
 }
 
-static void assert_same(const struct buf *a, const struct buf *b)
-{
-	assert(a->len == b->len && (!a->len || !memcmp(buf_head(a), buf_head(b), a->len)));
-}
-
-static void compare(const struct driver_script *script, uint8_t octet)
-{
-	struct driver whole, cut;
-
-	driver_init(&whole, script);
-	driver_run(&whole, SIZE_MAX, 0);
-	driver_init(&cut, script);
-	if (octet & 64)
-		driver_run(&cut, 0, (octet & 63) + 1u);
-	else
-		driver_run(&cut, script->input_len * (octet & 63) / 64, 0);
-	assert_same(&whole.output, &cut.output);
-	assert_same(&whole.trace, &cut.trace);
-	assert_same(&whole.messages, &cut.messages);
-	driver_fini(&whole);
-	driver_fini(&cut);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct driver_script script = {0};
@@ -123,6 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	script.input = (const char *)data + HEAD;
 	script.input_len = size - HEAD;
-	compare(&script, data[0]);
+	driver_compare(&script, data[0], script.input_len);
 	return 0;
 }

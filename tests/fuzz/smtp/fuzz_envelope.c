@@ -4,7 +4,6 @@
  * Octet 0: how it is cut. Octet 1: the settings. Octet 2: the hooks that discard. Octet 3: the
  * verdicts behind the edits. Then three lines with the edits at mail, data and message ("s" and an
  * address, "a" and an address, "d" and a place, "h"; tabs between), then what the client sends. */
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,29 +91,6 @@ static void set_settings(struct driver_script *script, uint8_t octet)
 		script->end = DISCONNECT_SHUTDOWN;
 }
 
-static void assert_same(const struct buf *a, const struct buf *b)
-{
-	assert(a->len == b->len && (!a->len || !memcmp(buf_head(a), buf_head(b), a->len)));
-}
-
-static void compare(const struct driver_script *script, uint8_t octet)
-{
-	struct driver whole, cut;
-
-	driver_init(&whole, script);
-	driver_run(&whole, SIZE_MAX, 0);
-	driver_init(&cut, script);
-	if (octet & 64)
-		driver_run(&cut, 0, (octet & 63) + 1u);
-	else
-		driver_run(&cut, script->input_len * (octet & 63) / 64, 0);
-	assert_same(&whole.output, &cut.output);
-	assert_same(&whole.trace, &cut.trace);
-	assert_same(&whole.messages, &cut.messages);
-	driver_fini(&whole);
-	driver_fini(&cut);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct driver_script script = {0};
@@ -125,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	set_settings(&script, data[1]);
 	script.input = set_rules(&script, data[2], data[3], (const char *)data + 4, end);
 	script.input_len = (size_t)(end - script.input);
-	compare(&script, data[0]);
+	driver_compare(&script, data[0], script.input_len);
 	for (unsigned i = 0; i < DRIVER_RULES_MAX; i++)
 		verdict_fini(&script.rules[i].verdict);
 	return 0;

@@ -80,6 +80,9 @@ const char *driver_text(struct buf *b);
  * message. */
 void driver_check_request(const struct driver_script *script, const struct smtp_settings *settings,
 			  const struct hook_request *request);
+/* Runs the script whole and cut, and aborts unless both are the same. Bit 6 of the octet: the other
+ * bits are the size of the pieces, less 1; else they are where it is cut, in 64ths of `len`. */
+void driver_compare(const struct driver_script *script, uint8_t octet, size_t len);
 /* Aborts unless `output` is whole reply lines: three digits, at most 512 octets, CRLF, printable
  * ASCII. */
 void driver_check_output(const struct buf *output);

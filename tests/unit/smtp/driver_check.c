@@ -1,4 +1,5 @@
 /* What must be true of every session. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,4 +60,27 @@ void driver_check_output(const struct buf *output)
 				abort();
 		at = crlf + 2;
 	}
+}
+
+static void assert_same(const struct buf *a, const struct buf *b)
+{
+	assert(a->len == b->len && (!a->len || !memcmp(buf_head(a), buf_head(b), a->len)));
+}
+
+void driver_compare(const struct driver_script *script, uint8_t octet, size_t len)
+{
+	struct driver whole, cut;
+
+	driver_init(&whole, script);
+	driver_run(&whole, SIZE_MAX, 0);
+	driver_init(&cut, script);
+	if (octet & 64)
+		driver_run(&cut, 0, (octet & 63) + 1u);
+	else
+		driver_run(&cut, len * (octet & 63) / 64, 0);
+	assert_same(&whole.output, &cut.output);
+	assert_same(&whole.trace, &cut.trace);
+	assert_same(&whole.messages, &cut.messages);
+	driver_fini(&whole);
+	driver_fini(&cut);
 }
