@@ -80,6 +80,8 @@ static int run(struct runtime *r, const struct child *child, pid_t master)
 {
 	char name[32], error[256];
 
+	/* For ps and top; 15 octets at most. Numbers are in the log: the system's are no order. */
+	prctl(PR_SET_NAME, child->place ? "gatepost worker" : "gatepost hub");
 	log_setup(r->config->log.level, r->config->log.json, child_name(child, name));
 	ident_seed();
 	raise_descriptor_limit();

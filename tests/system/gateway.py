@@ -101,16 +101,22 @@ class Gateway:
         )  # fmt: skip
 
     def start(self) -> None:
+        starts = len(self.events("gateway.start"))
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([PROGRAM, "serve", "-c", str(self.config)], stdout=log, stderr=log)
         wait_until(lambda: self.events_socket.exists() or self.process.poll() is not None, "events.sock")
         if self.process.poll() is not None:
             raise AssertionError(f"gatepost did not start:\n{self.log_text()}")
-        ready = len(self.events("gateway.ready"))
         if not self._subscriber:
             self._subscriber = gatepost.Subscriber(self.events_socket, from_="oldest", name="test")
             threading.Thread(target=self._collect, args=(self._subscriber,), daemon=True).start()
-        self.wait_for("gateway.ready", ready + 1)
+        wait_until(lambda: self._is_ready(starts + 1), "gateway.ready")
+
+    def _is_ready(self, life: int) -> bool:
+        """Whether a worker is ready in the nth life of the hub; events of the life before may still arrive."""
+        names = [event["event"] for event in list(self._events)]
+        starts = [place for place, name in enumerate(names) if name == "gateway.start"]
+        return len(starts) >= life and "gateway.ready" in names[starts[life - 1] :]
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -174,6 +180,27 @@ class Gateway:
     def children(self) -> List[int]:
         assert self.process is not None
         return [int(pid) for pid in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+
+    def _named(self, name: str) -> List[int]:
+        pids = []
+        for pid in self.children():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == f"{name}\n":
+                    pids.append(pid)
+        return pids
+
+    def hub(self) -> int:
+        (pid,) = wait_until(lambda: self._named("gatepost hub"), "the hub")
+        return pid
+
+    def workers(self) -> List[int]:
+        """By their names: process numbers are no order, they begin again at 300 when they are used up."""
+        return self._named("gatepost worker")
+
+    def worker(self) -> int:
+        """The only one."""
+        (pid,) = wait_until(self.workers, "the worker")
+        return pid
 
     def stored(self) -> List[pathlib.Path]:
         return sorted((self.folder / "mail" / "new").iterdir())

@@ -40,7 +40,7 @@ class Processes(unittest.TestCase):
     def test_worker_and_hub_are_replaced(self) -> None:
         with Gateway() as gateway:
             self.assertEqual(deliver(gateway)[:3], "250")
-            hub, worker = sorted(gateway.children())
+            hub, worker = gateway.hub(), gateway.worker()
             os.kill(worker, signal.SIGKILL)
             gateway.wait_for("gateway.ready", 2)
             self.assertEqual(deliver(gateway)[:3], "250")
