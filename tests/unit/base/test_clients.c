@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "shared/clients.h"
+#include "base/clients.h"
 
 static void test_keys(void **state)
 {
