@@ -11,7 +11,7 @@ import unittest
 from typing import Any, Dict, List
 
 import gatepost
-from fake_gateway import HELLO, dial, mailbox, registered, request, running
+from fake_gateway import HELLO, PATIENCE, dial, mailbox, registered, request, running
 from gatepost import wire
 
 
@@ -76,7 +76,7 @@ class Channel(unittest.TestCase):
             writer = threading.Thread(target=peer.send_raw, args=(line,))
             writer.start()
             seen: List[int] = [(peer.receive() or {})["id"] for _ in range(count)]
-            writer.join(60)
+            writer.join(PATIENCE)
             self.assertEqual(sorted(seen), list(range(count)))
             peer.close()
 
