@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/counters.h"
 #include "base/mem.h"
 #include "delivery/file.h"
 #include "delivery/spool.h"
+#include "shared/counters.h"
 
 /* Not below 0: the master clears the slot of a worker that is gone, and after a reload another may
  * still write there. A number that wrapped would refuse all mail. */

@@ -16,6 +16,7 @@
 #include "hub.h"
 #include "privileges.h"
 #include "runtime.h"
+#include "shared/counters.h"
 #include "worker.h"
 
 const char *child_name(const struct child *child, char out[32])
@@ -29,7 +30,7 @@ const char *child_name(const struct child *child, char out[32])
 
 unsigned child_slot(const struct child *child)
 {
-	return (child->place - 1) * 2 + child->generation % 2;
+	return (child->place - 1) * COUNTERS_GENERATIONS + child->generation % COUNTERS_GENERATIONS;
 }
 
 /* A connection is a descriptor: the soft limit is often 1024. */

@@ -7,8 +7,6 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "base/clients.h"
-#include "base/counters.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,6 +14,8 @@
 #include "config/config.h"
 #include "delivery/spool.h"
 #include "runtime.h"
+#include "shared/clients.h"
+#include "shared/counters.h"
 
 /* A child that dies soon after its start is started again after a pause, 0.1 s doubling to 5 s: a
  * fault that comes back at once must not eat the machine. */

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clients.h"
-#include "base/counters.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "delivery/spool.h"
 #include "net/listener.h"
 #include "privileges.h"
+#include "shared/clients.h"
+#include "shared/counters.h"
 
 /* Every worker has a TCP socket of its own; the kernel spreads the clients (SO_REUSEPORT). A Unix
  * socket has no such thing: the workers share one. */
@@ -86,9 +86,9 @@ static bool open_directories(struct runtime *r, char *error, size_t size)
 
 static bool open_shared(struct runtime *r, char *error, size_t size)
 {
-	unsigned slots = r->config->workers * 2;
+	unsigned slots = r->config->workers * COUNTERS_GENERATIONS;
 
-	r->counters = counters_new(slots);
+	r->counters = counters_new();
 	r->clients = r->counters ? clients_new(slots, CLIENTS_MAX) : NULL;
 	if (r->clients)
 		return true;

@@ -14,7 +14,7 @@ struct counters;
 
 struct runtime {
 	const struct config *config;
-	struct counters *counters; /* both with two slots a worker, see child_slot() */
+	struct counters *counters; /* both by child_slot() */
 	struct clients *clients;
 	/* By the listener's client_certificates; NULL where no listener needs it. */
 	struct tls_context *tls[CONFIG_TLS_CONTEXTS_MAX];

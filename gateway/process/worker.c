@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "base/counters.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -17,6 +16,7 @@
 #include "policy/policy.h"
 #include "runtime.h"
 #include "session/session.h"
+#include "shared/counters.h"
 #include "worker_delivery.h"
 #include "worker_listener.h"
 #include "worker_policy.h"

@@ -12,11 +12,11 @@
 
 #include <ev.h>
 
-#include "base/counters.h"
 #include "base/list.h"
 #include "delivery/spool.h"
 #include "net/address_block.h"
 #include "protocol/hook.h"
+#include "shared/counters.h"
 #include "smtp/smtp.h"
 
 struct clients;

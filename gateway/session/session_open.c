@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clients.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/proxy_header.h"
 #include "net/resolver.h"
 #include "policy/policy.h"
 #include "session_state.h"
+#include "shared/clients.h"
 
 /* A balancer writes its header at once; whatever is silent that long is none. */
 #define SESSION_PROXY_TIME 5.0

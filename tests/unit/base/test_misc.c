@@ -1,4 +1,4 @@
-/* list, ident, mem, log and counters. */
+/* list, ident, mem and log. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/counters.h"
 #include "base/ident.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -115,36 +114,13 @@ static void test_log(void **state)
 	assert_non_null(strstr(out, "\"message\":\"quiet\"}\n"));
 }
 
-static void test_counters(void **state)
-{
-	struct counters *c = counters_new(3);
-	pid_t pid;
-	int status;
-
-	(void)state;
-	assert_non_null(c);
-	atomic_store(&counters_slot(c, 0)->open, 5);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		atomic_store(&counters_slot(c, 2)->open, 7);
-		_exit(counters_open(c) == 12 ? 0 : 1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(counters_open(c), 12); /* the child's number is seen here */
-	assert_int_equal(counters_spool(c), 0);
-	atomic_store(&counters_slot(c, 0)->spool, (uint64_t)3 << 32);
-	atomic_store(&counters_slot(c, 2)->spool, 5);
-	assert_int_equal(counters_spool(c), ((uint64_t)3 << 32) + 5);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_list),	 cmocka_unit_test(test_ident),
-		cmocka_unit_test(test_mem),	 cmocka_unit_test(test_log),
-		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_ident),
+		cmocka_unit_test(test_mem),
+		cmocka_unit_test(test_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "base/counters.h"
 #include "scratch.h"
+#include "shared/counters.h"
 #include "spooled.h"
 
 #define LIMIT  500000
@@ -41,7 +41,7 @@ uint64_t __wrap_counters_spool(struct counters *c)
 static int setup(void **state)
 {
 	if (!counters)
-		counters = counters_new(2);
+		counters = counters_new();
 	spooled_setup(state);
 	first = (struct spool){.dir = spooled_dir,
 			       .limit = LIMIT,

@@ -10,12 +10,12 @@
 
 #include <cmocka.h>
 
-#include "base/clients.h"
-#include "base/counters.h"
 #include "events/event_bus.h"
 #include "net/reaper.h"
 #include "policy/policy.h"
 #include "protocol/event_json.h"
+#include "shared/clients.h"
+#include "shared/counters.h"
 
 #define TEXT_MAX 65536
 #define PATIENCE 20.0
@@ -72,7 +72,7 @@ void stage_init(struct stage *s)
 	s->host = (struct session_host){
 		.loop = s->loop,
 		.events = (void *)s,
-		.counters = counters_new(1),
+		.counters = counters_new(),
 		.clients = clients_new(1, 16),
 		.hostname = "mx.test",
 		.connections_max = 10,

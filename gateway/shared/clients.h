@@ -4,8 +4,8 @@
  * worker writes its own table only (and the master clears it when the worker is gone); the total is
  * the sum over all of them. No locks: a reader that looks while another process writes may count
  * one connection too few or too many, which a limit can bear. */
-#ifndef BASE_CLIENTS_H
-#define BASE_CLIENTS_H
+#ifndef SHARED_CLIENTS_H
+#define SHARED_CLIENTS_H
 
 #include <stdint.h>
 

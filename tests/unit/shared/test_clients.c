@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/clients.h"
+#include "shared/clients.h"
 
 static void test_keys(void **state)
 {
