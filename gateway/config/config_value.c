@@ -310,6 +310,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_USER:
 		return copy_if(is_account(text), text, to);
 	case KIND_UID:
+	case KIND_UIDS:
 		return read_uid(text, to);
 	case KIND_WORKERS:
 		return read_workers(s, text, to);
@@ -331,6 +332,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_HOOKS:
 	case KIND_CLASSES:
 	case KIND_GRANTS:
+	case KIND_REDACT:
 		return read_bit(s, text, to);
 	case KIND_POLICIES:
 	case KIND_POLICY:
@@ -370,6 +372,9 @@ void config_value_free(const struct setting *s, void *to)
 		break;
 	case KIND_POLICIES:
 		free(*(size_t **)to);
+		break;
+	case KIND_UIDS:
+		free(*(struct config_uid **)to);
 		break;
 	case KIND_BLOCKS:
 		free(blocks->items);

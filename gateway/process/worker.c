@@ -195,6 +195,7 @@ static void set_up_host(struct worker *w)
 	w->host.message_time = config->limits.message_time;
 	list_init(&w->host.sessions);
 	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
+	event_bus_redact(w->host.events, config->events.redact);
 }
 
 /* --- the end --- */
