@@ -233,6 +233,15 @@ static bool read_word(const struct setting *s, const char *text, unsigned *place
 	return false;
 }
 
+static bool read_bool(const struct setting *s, const char *text, bool *to)
+{
+	unsigned place = 0;
+	bool good = read_word(s, text, &place);
+
+	*to = place != 0;
+	return good;
+}
+
 static bool read_action(const struct setting *s, const char *text, enum verdict_kind *to)
 {
 	unsigned place;
@@ -278,8 +287,6 @@ static bool read_uid(const char *text, struct config_uid *to)
 
 bool config_value_read(const struct setting *s, const char *text, void *to)
 {
-	unsigned place;
-
 	errno = 0;
 	switch (s->kind) {
 	case KIND_HOST:
@@ -323,10 +330,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_WORD:
 		return read_word(s, text, to);
 	case KIND_BOOL:
-		if (!read_word(s, text, &place))
-			return false;
-		*(bool *)to = place != 0;
-		return true;
+		return read_bool(s, text, to);
 	case KIND_ACTION:
 		return read_action(s, text, to);
 	case KIND_HOOKS:
