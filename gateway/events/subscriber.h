@@ -6,7 +6,8 @@
  *                             v                         v
  *                           closed <--------------- any further line, closed by the peer
  *
- * What is written is bounded by the link's buffer; what is read ends with the subscription. */
+ * What is written is bounded by the link's buffer; what is read ends with the subscription. One
+ * that wants no gaps of "lag" is told so in an error, once it takes it, and closed. */
 #ifndef EVENTS_SUBSCRIBER_H
 #define EVENTS_SUBSCRIBER_H
 
@@ -32,6 +33,8 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 				  void (*on_closed)(void *arg, struct subscriber *s), void *arg);
 /* There is something new in the ring. Costs nothing when the subscriber cannot take it now. */
 void subscriber_advance(struct subscriber *s);
+/* Sends a heartbeat of this time, if the subscriber is live and there is room. */
+void subscriber_heartbeat(struct subscriber *s, const char *time);
 /* Closes now, frees after the loop turn. */
 void subscriber_free(struct subscriber **s);
 
