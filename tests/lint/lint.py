@@ -27,13 +27,14 @@ ROOMS = {
     "relay": {"net", "base", "protocol"},
     "delivery": {"relay", "shared", "net", "base", "protocol"},
     "events": {"net", "base", "protocol"},
+    "monitor": {"events", "shared", "net", "base", "protocol"},
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
     "session": {"smtp", "net", "message", "policy", "delivery", "events", "shared", "base", "protocol"},
     "client": {"gatepost", "protocol"},
     "gatepost": set(),
     "example": {"gatepost"},
-    "process": {"session", "config", "smtp", "net", "policy", "delivery", "relay", "events", "shared", "base", "protocol"},
+    "process": {"session", "config", "smtp", "net", "policy", "delivery", "relay", "monitor", "events", "shared", "base", "protocol"},
 }
 # Of a room that may include protocol, only these headers where the list is shorter than the room.
 PARTS = {
@@ -53,14 +54,15 @@ LIBRARIES = {
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
+    r"microhttpd\.h": r"gateway/monitor/http\.c",
     r"ev\.h": (
         # The relay's engine is without I/O.
-        r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
+        r"gateway/(net|policy|delivery|events|monitor|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
     ),
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
         r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),
-    r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
+    r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config|monitor)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
 }
 FORBIDDEN = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|strncpy)\s*\("
 
