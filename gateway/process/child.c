@@ -74,7 +74,8 @@ static void keep_own_sockets(struct runtime *r, const struct child *child)
 		return;
 	close(r->hub_socket);
 	close(r->events_socket);
-	r->hub_socket = r->events_socket = -1;
+	close(r->control_socket);
+	r->hub_socket = r->events_socket = r->control_socket = -1;
 }
 
 static int run(struct runtime *r, const struct child *child, pid_t master)

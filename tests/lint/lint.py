@@ -50,7 +50,7 @@ PARTS = {
 # The only files that may see a library's header.
 LIBRARIES = {
     # Scripts of `gatepost drive` are JSON, but not of the protocol.
-    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c|clients/c/src/\w+\.[ch]",
+    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c|gateway/status_(read|text)\.c|clients/c/src/\w+\.[ch]",
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
