@@ -106,6 +106,9 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
 	if (r->events_socket < 0)
 		return false;
+	r->control_socket = bind_unix(r->control_path, 0660, config->user, error, size);
+	if (r->control_socket < 0)
+		return false;
 	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
 	if (r->hub_socket < 0)
 		return false;
@@ -120,9 +123,11 @@ bool runtime_open(struct runtime *r, const struct config *config, char *error, s
 {
 	size_t n = config->workers * config->listeners_len;
 
-	*r = (struct runtime){.config = config, .hub_socket = -1, .events_socket = -1};
+	*r = (struct runtime){
+		.config = config, .hub_socket = -1, .events_socket = -1, .control_socket = -1};
 	snprintf(r->hub_path, sizeof r->hub_path, "%s/hub.sock", config->runtime_dir);
 	snprintf(r->events_path, sizeof r->events_path, "%s/events.sock", config->runtime_dir);
+	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", config->runtime_dir);
 	r->listeners = mem_new(n * sizeof *r->listeners);
 	for (size_t i = 0; i < n; i++)
 		r->listeners[i] = -1;
@@ -187,6 +192,7 @@ void runtime_close(struct runtime *r, bool unlink_sockets)
 		unlink_listeners(r->config);
 	close_socket(&r->hub_socket, r->hub_path, unlink_sockets);
 	close_socket(&r->events_socket, r->events_path, unlink_sockets);
+	close_socket(&r->control_socket, r->control_path, unlink_sockets);
 	free(r->listeners);
 	r->listeners = NULL;
 	config_tls_close(r->tls);
