@@ -101,11 +101,21 @@ static int run(struct runtime *r, const struct child *child, pid_t master)
 	return child->place ? worker_run(r, child->place - 1, child_slot(child)) : hub_run(r);
 }
 
+/* Before the workers look for them at the same time. */
+static void take_rows(struct runtime *r)
+{
+	for (size_t i = 0; i < r->config->policies_len; i++)
+		counters_policy_row(r->counters, r->config->policies[i].name);
+	for (size_t i = 0; i < r->config->deliveries_len; i++)
+		counters_delivery_row(r->counters, r->config->deliveries[i].name);
+}
+
 bool child_start(struct child *child, struct runtime *runtime)
 {
 	pid_t master = getpid();
 	int code;
 
+	take_rows(runtime);
 	child->pid = fork();
 	if (child->pid > 0)
 		return true;

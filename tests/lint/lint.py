@@ -26,7 +26,7 @@ ROOMS = {
     "policy": {"shared", "net", "base", "protocol"},
     "relay": {"net", "base", "protocol"},
     "delivery": {"relay", "shared", "net", "base", "protocol"},
-    "events": {"net", "base", "protocol"},
+    "events": {"shared", "net", "base", "protocol"},
     "monitor": {"events", "shared", "net", "base", "protocol"},
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
