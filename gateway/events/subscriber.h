@@ -6,7 +6,8 @@
  *                             v                         v
  *                           closed <--------------- any further line, closed by the peer
  *
- * What is written is bounded by the link's buffer; what is read ends with the subscription. */
+ * What is written is bounded by the link's buffer; what is read ends with the subscription. One
+ * that wants no gaps of "lag" is told so in an error, once it takes it, and closed. */
 #ifndef EVENTS_SUBSCRIBER_H
 #define EVENTS_SUBSCRIBER_H
 
@@ -45,6 +46,8 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 void subscriber_advance(struct subscriber *s);
 /* How far the subscriber is; of one that has not subscribed yet all is zero but the uid. */
 void subscriber_tell(const struct subscriber *s, struct subscriber_status *status);
+/* Sends a heartbeat of this time, if the subscriber is live and there is room. */
+void subscriber_heartbeat(struct subscriber *s, const char *time);
 /* Closes now, frees after the loop turn. */
 void subscriber_free(struct subscriber **s);
 
