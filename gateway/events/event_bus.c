@@ -132,15 +132,15 @@ struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, si
 
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
-	char text[32];
+	char now[32];
 	size_t start;
 
 	json_out_clear(&bus->line);
-	snprintf(text, sizeof text, "%u ", (unsigned)event->kind);
-	json_out_raw(&bus->line, text);
+	json_out_integer(&bus->line, event->kind);
+	json_out_raw(&bus->line, " ");
 	start = bus->line.len;
-	text_time(text, sizeof text);
-	event_json_body(&bus->line, event, text);
+	text_time(now, sizeof now);
+	event_json_body(&bus->line, event, now);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
 		bus->lost++;
 		bus->lost_untold++;
