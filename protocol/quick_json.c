@@ -56,16 +56,22 @@ static ptrdiff_t take_text(struct reader *r, const char **text)
 	return at - *text;
 }
 
-static json_t *take_integer(struct reader *r)
+static bool take_digits(struct reader *r, uint64_t *value)
 {
 	const char *first = r->at;
-	json_int_t value = 0;
 
+	*value = 0;
 	while (r->at < r->end && *r->at >= '0' && *r->at <= '9' && r->at - first <= DIGITS_MAX)
-		value = value * 10 + (*r->at++ - '0');
-	if (r->at == first || r->at - first > DIGITS_MAX || (*first == '0' && r->at - first > 1))
-		return NULL;
-	return json_integer(value);
+		*value = *value * 10 + (uint64_t)(*r->at++ - '0');
+	return r->at > first && r->at - first <= DIGITS_MAX &&
+	       (*first != '0' || r->at - first == 1);
+}
+
+static json_t *take_integer(struct reader *r)
+{
+	uint64_t value;
+
+	return take_digits(r, &value) ? json_integer((json_int_t)value) : NULL;
 }
 
 static json_t *take_value(struct reader *r);
@@ -170,4 +176,18 @@ json_t *quick_json_object(const char *line, size_t len)
 		return object;
 	json_decref(object);
 	return NULL;
+}
+
+bool quick_json_is_accept(const char *line, size_t len, uint64_t *id)
+{
+	static const char before[] = "{\"type\":\"reply\",\"id\":",
+			  after[] = ",\"verdict\":\"accept\"}";
+	struct reader r = {.at = line, .end = line + len};
+	uint64_t number;
+
+	if (!take_word(&r, before, sizeof before - 1) || !take_digits(&r, &number) ||
+	    !take_word(&r, after, sizeof after - 1) || r.at < r.end)
+		return false;
+	*id = number;
+	return true;
 }

@@ -185,6 +185,33 @@ static void test_every_pair_is_json(void **state)
 	json_out_fini(&out);
 }
 
+/* They are looked at eight at a time. */
+static void test_every_octet_at_every_place(void **state)
+{
+	struct json_out out = {0};
+	char text[19];
+
+	(void)state;
+	for (unsigned i = 0; i < 256 * sizeof text * 4; i++) {
+		static const char around[] = " ~a!";
+		size_t at = i / 256 % sizeof text;
+		json_t *value;
+		int exact;
+
+		memset(text, around[i / 256 / sizeof text], sizeof text);
+		text[at] = (char)i;
+		exact = json_out_octets_value(&out, (struct octets){text, sizeof text});
+		assert_int_equal(exact, i % 256 > 0 && i % 256 < 128);
+		value = json_loadb(out.data, out.len, JSON_DECODE_ANY, NULL);
+		assert_non_null(value);
+		if (exact)
+			assert_memory_equal(json_string_value(value), text, sizeof text);
+		json_decref(value);
+		json_out_clear(&out);
+	}
+	json_out_fini(&out);
+}
+
 static void test_growth_keeps_what_is_there(void **state)
 {
 	struct json_out out = {0};
@@ -216,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_reals_are_those_of_printf),
 		cmocka_unit_test(test_value_says_whether_it_is_exact),
 		cmocka_unit_test(test_every_pair_is_json),
+		cmocka_unit_test(test_every_octet_at_every_place),
 		cmocka_unit_test(test_growth_keeps_what_is_there),
 	};
 
