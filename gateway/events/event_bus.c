@@ -147,17 +147,17 @@ static void lose(struct event_bus *bus)
 
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
-	char text[32];
+	char now[32];
 	size_t start;
 
 	if (bus->slot)
 		counters_add(&bus->slot->events, 1);
 	json_out_clear(&bus->line);
-	snprintf(text, sizeof text, "%u ", (unsigned)event->kind);
-	json_out_raw(&bus->line, text);
+	json_out_integer(&bus->line, event->kind);
+	json_out_raw(&bus->line, " ");
 	start = bus->line.len;
-	text_time(text, sizeof text);
-	event_json_body(&bus->line, event, text);
+	text_time(now, sizeof now);
+	event_json_body(&bus->line, event, now);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
 		lose(bus);
 		return;

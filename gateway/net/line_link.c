@@ -15,6 +15,9 @@
 #include "rights.h"
 
 #define READ_SIZE 16384
+/* The writing buffer that is kept while it is empty: what a turn of the loop writes in practice. To
+ * grow it anew each turn costs more than the writing. */
+#define KEPT_MAX 65536
 
 struct line_link {
 	struct ev_loop *loop;
@@ -91,7 +94,8 @@ static void write_out(struct line_link *l)
 			shutdown(l->io.fd, SHUT_RD);
 		}
 	}
-	buf_release(&l->out);
+	if (l->out.size > KEPT_MAX)
+		buf_release(&l->out);
 }
 
 static void end_reading(struct line_link *l, const char *why)
