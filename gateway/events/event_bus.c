@@ -13,6 +13,7 @@
 #include "net/line_link.h"
 #include "shared/counters.h"
 #include "protocol/event_json.h"
+#include "protocol/event_redact.h"
 
 #define REDIAL_FIRST 0.1
 #define REDIAL_MAX   1.0
@@ -30,6 +31,7 @@ struct event_bus {
 	double delay;
 	struct buf kept;
 	struct json_out line;
+	unsigned redact; /* 1u << EVENT_REDACT_x */
 	uint64_t lost, lost_untold;
 	struct counters_slot *slot; /* NULL: nobody else counts */
 };
@@ -132,6 +134,11 @@ struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, si
 	return bus;
 }
 
+void event_bus_redact(struct event_bus *bus, unsigned mask)
+{
+	bus->redact = mask;
+}
+
 void event_bus_count(struct event_bus *bus, struct counters_slot *slot)
 {
 	bus->slot = slot;
@@ -147,6 +154,7 @@ static void lose(struct event_bus *bus)
 
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
+	struct event_redacted redacted;
 	char now[32];
 	size_t start;
 
@@ -157,7 +165,7 @@ void event_bus_publish(struct event_bus *bus, const struct event *event)
 	json_out_raw(&bus->line, " ");
 	start = bus->line.len;
 	text_time(now, sizeof now);
-	event_json_body(&bus->line, event, now);
+	event_json_body(&bus->line, event_redact(event, bus->redact, &redacted), now);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
 		lose(bus);
 		return;
