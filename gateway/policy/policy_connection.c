@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
+#include "policy_blame.h"
 #include "policy_count.h"
 #include "policy_ids.h"
-#include "policy_report.h"
 #include "policy_request.h"
 #include "protocol/hook_json.h"
 #include "protocol/verdict_json.h"
@@ -33,43 +32,6 @@ static void remove_all_open(struct policy_connection *connection)
 {
 	policy_count_unsent(connection->dial.service, connection->open.used);
 	policy_ids_fini(&connection->open);
-}
-
-static void note_late(struct policy_connection *connection)
-{
-	connection->dial.late++;
-	policy_count_late(connection->dial.service);
-}
-
-/* An unknown type is from a newer version, or a mistake: it is no answer, so nothing hangs on it.
- */
-static void note_unknown_type(struct policy_connection *connection, const char *message)
-{
-	if (!connection->dial.unknown++)
-		log_warning("policy %s: ignored: %s", connection->dial.service->name, message);
-}
-
-/* Tells whoever reads events, and the author. */
-static void blame(struct policy_connection *connection, const struct policy_call *call, uint64_t id,
-		  const char *code, const char *message)
-{
-	struct policy_dial *dial = &connection->dial;
-
-	policy_report_bad_reply(dial->callbacks, dial->service->name,
-				call ? call->ask->request : NULL, code, message);
-	handshake_error(&dial->out, false, id, code, message);
-	/* An author who does not read does not get it; we do not wait for him. */
-	policy_dial_send(dial);
-}
-
-static void blame_bad(struct policy_connection *connection, const struct policy_call *call,
-		      uint64_t id, const struct verdict_json_error *error)
-{
-	policy_count_bad(connection->dial.service);
-	if (!connection->dial.bad++)
-		log_warning("policy %s: %s: %s", connection->dial.service->name, error->code,
-			    error->message);
-	blame(connection, call, id, error->code, error->message);
 }
 
 /* What the decoder could not know: the hook, the grants, and whether its edits can be made. They
@@ -115,7 +77,7 @@ static struct policy_call *close_request(struct policy_connection *connection, u
 	if (call)
 		call->connection = NULL;
 	else
-		note_late(connection);
+		policy_blame_late(&connection->dial);
 	return call;
 }
 
@@ -127,16 +89,13 @@ static void take_answer(struct policy_connection *connection, struct verdict_mes
 	struct policy_call *call = close_request(connection, message->id, &known);
 
 	if (!known) {
-		connection->dial.unknown++;
-		policy_count_unknown(connection->dial.service);
-		blame(connection, NULL, message->id, "unknown_id",
-		      "no request with this id is open");
+		policy_blame_unknown_id(&connection->dial, message->id);
 		return;
 	}
 	if (valid && call)
 		valid = is_possible(connection, call, &message->verdict, error);
 	if (!valid)
-		blame_bad(connection, call, message->id, error);
+		policy_blame_bad(&connection->dial, call, message->id, error);
 	if (!call)
 		return;
 	if (valid) {
@@ -163,7 +122,7 @@ static void take_progress(struct policy_connection *connection,
 		policy_call_extend(call, (double)message->extend_ms / 1000,
 				   connection->dial.service);
 	else
-		note_late(connection);
+		policy_blame_late(&connection->dial);
 }
 
 static void take_drain(struct policy_connection *connection)
@@ -173,18 +132,6 @@ static void take_drain(struct policy_connection *connection)
 	connection->draining = true;
 	policy_dial_retire(&connection->dial);
 	connection->owner.on_drain(connection->owner.arg, connection);
-}
-
-static void take_broken(struct policy_connection *connection,
-			const struct verdict_json_error *error)
-{
-	struct policy_dial *dial = &connection->dial;
-
-	dial->bad++;
-	policy_count_bad(dial->service);
-	policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, error->code,
-				error->message);
-	policy_dial_break(dial, error->code, error->message);
 }
 
 /* True when there may be credit that was not there before. */
@@ -204,7 +151,8 @@ static bool take_message(struct policy_connection *connection, enum verdict_json
 		take_progress(connection, message);
 		return false;
 	case VERDICT_JSON_BAD_PROGRESS:
-		blame_bad(connection, call_of(connection, message->id), message->id, error);
+		policy_blame_bad(&connection->dial, call_of(connection, message->id), message->id,
+				 error);
 		return false;
 	case VERDICT_JSON_WINDOW:
 		connection->window = message->window;
@@ -219,10 +167,10 @@ static bool take_message(struct policy_connection *connection, enum verdict_json
 		take_drain(connection);
 		return false;
 	case VERDICT_JSON_UNKNOWN:
-		note_unknown_type(connection, error->message);
+		policy_blame_unknown_type(dial, error->message);
 		return false;
 	case VERDICT_JSON_BROKEN:
-		take_broken(connection, error);
+		policy_blame_broken(dial, error);
 		return false;
 	}
 	return false;
