@@ -148,6 +148,7 @@ struct config {
 	char *runtime_dir;
 	char *spool_dir;
 	char *user;
+	char *http;	  /* address_parse() takes it; NULL: none */
 	unsigned workers; /* "auto" is already a number here */
 	double drain_timeout;
 	struct config_listener *listeners;

@@ -77,6 +77,8 @@ enum setting_kind {
 	    "Worker processes; auto: one for each processor this process may use.")                \
 	ONE(user, USER, DEFAULT, "gatepost", 0, 0, NULL,                                           \
 	    "Account to change to after binding, when started as root.")                           \
+	ONE(http, ADDRESS, OPTIONAL, "\"127.0.0.1:8025\"", 0, 0, NULL,                             \
+	    "Where /healthz, /readyz and /metrics are served. Without it: nowhere.")               \
 	ONE(drain_timeout, TIME, DEFAULT, "30s", 0, 3600, NULL,                                    \
 	    "How long open sessions may go on after the order to stop.")
 

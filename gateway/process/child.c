@@ -76,6 +76,9 @@ static void keep_own_sockets(struct runtime *r, const struct child *child)
 	close(r->events_socket);
 	close(r->control_socket);
 	r->hub_socket = r->events_socket = r->control_socket = -1;
+	if (r->http_socket >= 0)
+		close(r->http_socket);
+	r->http_socket = -1;
 }
 
 static int run(struct runtime *r, const struct child *child, pid_t master)

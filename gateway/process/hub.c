@@ -9,8 +9,10 @@
 #include "events/event_hub.h"
 #include "monitor/control.h"
 #include "monitor/monitor.h"
+#include "monitor/web.h"
 #include "net/reaper.h"
 #include "runtime.h"
+#include "smtp/smtp.h"
 
 #define SOFTWARE "gatepost/" GATEPOST_VERSION
 
@@ -18,6 +20,11 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	(void)watcher, (void)events;
 	ev_break(loop, EVBREAK_ALL);
+}
+
+static const char *command_word(unsigned verb)
+{
+	return smtp_verb_word((enum smtp_verb)verb);
 }
 
 int hub_run(struct runtime *runtime)
@@ -28,6 +35,8 @@ int hub_run(struct runtime *runtime)
 	struct event_hub *hub;
 	struct monitor monitor = {.counters = runtime->counters};
 	struct control *control;
+	struct web_settings pages = {.version = GATEPOST_VERSION, .command_word = command_word};
+	struct web *web;
 	struct event event;
 	ev_signal term;
 	char epoch[IDENT_SIZE];
@@ -46,12 +55,14 @@ int hub_run(struct runtime *runtime)
 	monitor.events = hub;
 	monitor_start(&monitor, loop);
 	control = control_new(loop, runtime->control_socket, &monitor, &gateway);
-	runtime->control_socket = -1;
+	web = web_new(loop, runtime->http_socket, &monitor, &pages);
+	runtime->control_socket = runtime->http_socket = -1;
 	event_init(&event, EVENT_GATEWAY_START, NULL, NULL);
 	event_add_text(&event, "software", SOFTWARE);
 	event_hub_publish(hub, &event);
 	log_info("events: serving %s", runtime->events_path);
 	ev_run(loop, 0);
+	web_free(&web);
 	control_free(&control);
 	monitor_stop(&monitor);
 	event_hub_free(&hub);
