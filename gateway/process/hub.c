@@ -51,6 +51,8 @@ int hub_run(struct runtime *runtime)
 	ev_signal_start(loop, &term);
 	hub = event_hub_new(loop, runtime->hub_socket, runtime->events_socket, config->events.ring,
 			    config->events.subscribers, &gateway);
+	for (size_t i = 0; i < config->events.uids.len; i++)
+		event_hub_allow(hub, config->events.uids.items[i].uid);
 	runtime->hub_socket = runtime->events_socket = -1; /* the hub's now */
 	monitor.events = hub;
 	monitor_start(&monitor, loop);
