@@ -85,14 +85,14 @@ static void test_unix_path_length(void **state)
 
 static void test_end(void **state)
 {
-	static const char *const table[] = {"192.0.2.1:25", "[2001:db8::1]:2525",
-					    "[::ffff:192.0.2.7]:1"};
+	static const char *const ends[] = {"192.0.2.1:25", "[2001:db8::1]:2525",
+					   "[::ffff:192.0.2.7]:1"};
 	struct address address, kept;
 	struct address_end end;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		assert_true(address_parse(table[i], &address));
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		assert_true(address_parse(ends[i], &address));
 		address_end(&address, &end);
 		address_of_end(&end, &kept);
 		assert_memory_equal(&kept, &address, sizeof address);
