@@ -238,7 +238,7 @@ const struct tls *transport_tls(const struct transport *t)
 
 const char *transport_failure(const struct transport *t)
 {
-	return t->wire.failure;
+	return t->wire.failure ? t->wire.failure : "";
 }
 
 bool transport_failed_in_tls(const struct transport *t)

@@ -1,7 +1,7 @@
 /* wire: the octets of one connection, without a loop: a socket, the buffers, the TLS stage.
  *
- *      socket --recv--> network_in --> [ tls ] --> in     (plain: socket --recv--> in)
- *      socket <--send-- network_out <-- [ tls ] <-- out   (plain: socket <--send-- out)
+ *      socket --recv--> network.in --> [ tls ] --> in     (plain: socket --recv--> in)
+ *      socket <--send-- network.out <-- [ tls ] <-- out   (plain: socket <--send-- out)
  *
  * What became known is noted in `due`; transport tells it from the loop. */
 #ifndef NET_WIRE_H
@@ -24,10 +24,15 @@ enum wire_stage {
 	WIRE_SECURE,
 };
 
+/* What TLS reads and writes. */
+struct wire_network {
+	struct buf in, out;
+};
+
 struct wire {
 	int fd;
 	struct buf in, out;
-	struct buf network_in, network_out;
+	struct wire_network *network; /* NULL while plain */
 	struct tls *tls;
 	enum wire_stage stage;
 	size_t read_size;
@@ -41,7 +46,7 @@ struct wire {
 	bool shut;     /* all is sent, the writing side is shut */
 	bool failed;
 	bool failed_in_tls;
-	char failure[160];
+	char *failure; /* NULL: none */
 };
 
 /* Takes fd over; wire_fini() does not close it. */

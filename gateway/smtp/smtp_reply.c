@@ -220,19 +220,19 @@ static const char *default_refusal(int code)
 
 enum smtp_step smtp_reply_refusal_as(struct smtp *s, int code, const char *status)
 {
-	const char *text = s->verdict.text ? s->verdict.text : default_refusal(code);
+	const char *text = s->verdict->text ? s->verdict->text : default_refusal(code);
 
 	/* Whatever goes wrong with a verdict, a refusal is never said with a 2yz or 354. */
 	assert(smtp_is_refused(s) && code >= 400);
-	if (s->verdict.kind == VERDICT_DISCONNECT || code == 421)
+	if (s->verdict->kind == VERDICT_DISCONNECT || code == 421)
 		return smtp_reply_last(s, code, status, text, DISCONNECT_POLICY);
 	return smtp_reply_send(s, code, status, text);
 }
 
 enum smtp_step smtp_reply_refusal(struct smtp *s, enum hook hook)
 {
-	return smtp_reply_refusal_as(s, verdict_code(&s->verdict, hook),
-				     verdict_status(&s->verdict, hook));
+	return smtp_reply_refusal_as(s, verdict_code(s->verdict, hook),
+				     verdict_status(s->verdict, hook));
 }
 
 enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook)
@@ -245,11 +245,11 @@ enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook)
 enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const char *status,
 				 const char *text)
 {
-	int own_code = verdict_code(&s->verdict, hook);
-	const char *own_status = verdict_status(&s->verdict, hook);
+	int own_code = verdict_code(s->verdict, hook);
+	const char *own_status = verdict_status(s->verdict, hook);
 
 	return smtp_reply_send(s, own_code ? own_code : code, own_status[0] ? own_status : status,
-			       s->verdict.text ? s->verdict.text : text);
+			       s->verdict->text ? s->verdict->text : text);
 }
 
 void smtp_reply_forget(struct smtp *s)
