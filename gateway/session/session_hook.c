@@ -1,8 +1,8 @@
 /* The questions of a session: from the engine's open hook to the policy, and back. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "delivery/spool.h"
 #include "net/proxy_header.h"
 #include "policy/policy.h"
@@ -136,8 +136,8 @@ static void take_verdict(struct session *s, const struct verdict *verdict, const
 
 	s->question = 0;
 	/* Of this question alone: what was said of another message is true of that one. */
-	snprintf(s->ref, sizeof s->ref, "%s", verdict->ref);
-	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
+	text_copy(s->ref, sizeof s->ref, verdict->ref);
+	text_copy(s->by, sizeof s->by, by ? by : "");
 	if (taken.kind == VERDICT_QUARANTINE) {
 		hold(s);
 		taken.kind = VERDICT_ACCEPT; /* the client is not to know */
@@ -152,7 +152,7 @@ static void hold_back(struct session *s, const struct verdict *verdict, const ch
 	double seconds = SESSION_PAUSE * ++s->auth_failures;
 
 	s->question = 0;
-	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
+	text_copy(s->by, sizeof s->by, by ? by : "");
 	s->late = *verdict;
 	s->late.text = mem_copy_string(verdict->text);
 	s->wait = SESSION_WAIT_PAUSE;
