@@ -32,6 +32,26 @@ void text_escape(const char *data, size_t n, char *out, size_t size)
 	out[at] = '\0';
 }
 
+char *text_append_octets(char *at, char *end, const char *data, size_t n)
+{
+	size_t room = (size_t)(end - at) - 1;
+
+	assert(at < end);
+	at = mempcpy(at, data, n < room ? n : room);
+	*at = '\0';
+	return at;
+}
+
+char *text_append(char *at, char *end, const char *text)
+{
+	return text_append_octets(at, end, text, strlen(text));
+}
+
+void text_copy(char *out, size_t size, const char *text)
+{
+	text_append(out, out + size, text);
+}
+
 /* Digits at the front of `text`, at most 12 of them so that no later product overflows. */
 static const char *leading_number(const char *text, uint64_t *value)
 {

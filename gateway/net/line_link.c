@@ -72,7 +72,7 @@ static void watch(struct line_link *l)
 	    (ev_is_active(&l->io) && (l->io.events & (EV_READ | EV_WRITE)) == events))
 		return;
 	ev_io_stop(l->loop, &l->io);
-	ev_io_set(&l->io, l->io.fd, events);
+	ev_io_modify(&l->io, events);
 	if (events)
 		ev_io_start(l->loop, &l->io);
 }

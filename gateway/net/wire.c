@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "linger.h"
 
-#define READ_MIN    4096  /* a command or a few */
+#define READ_MIN    16384 /* a few commands, or most mails as a whole */
 #define READ_MAX    65536 /* a client that fills every piece we offer: fewer system calls */
 #define NETWORK_MAX 32768 /* nearly two full TLS records each way */
 
@@ -261,7 +261,10 @@ static void shut(struct wire *w)
 		if (w->network->out.len || w->failed)
 			return;
 	}
-	shutdown(w->fd, SHUT_WR);
+	/* A client that has reset the connection (it said QUIT, closed, and then our reply came)
+	 * sends nothing that would have to be waited for. */
+	if (shutdown(w->fd, SHUT_WR))
+		w->socket_eof = true;
 	w->shut = true;
 	w->due |= WIRE_DUE(TRANSPORT_DRAINED);
 }

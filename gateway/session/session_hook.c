@@ -1,9 +1,9 @@
 /* The questions of a session: from the engine's open hook to the policy, and back. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "delivery/spool.h"
 #include "net/proxy_header.h"
 #include "policy/policy.h"
@@ -141,8 +141,8 @@ static void take_verdict(struct session *s, const struct verdict *verdict, const
 
 	s->question = 0;
 	/* Of this question alone: what was said of another message is true of that one. */
-	snprintf(s->asked->ref, sizeof s->asked->ref, "%s", verdict->ref);
-	snprintf(s->asked->by, sizeof s->asked->by, "%s", by ? by : "");
+	text_copy(s->asked->ref, sizeof s->asked->ref, verdict->ref);
+	text_copy(s->asked->by, sizeof s->asked->by, by ? by : "");
 	if (taken.kind == VERDICT_QUARANTINE) {
 		hold(s);
 		taken.kind = VERDICT_ACCEPT; /* the client is not to know */
@@ -157,7 +157,7 @@ static void hold_back(struct session *s, const struct verdict *verdict, const ch
 	double seconds = SESSION_PAUSE * ++s->auth_failures;
 
 	s->question = 0;
-	snprintf(s->asked->by, sizeof s->asked->by, "%s", by ? by : "");
+	text_copy(s->asked->by, sizeof s->asked->by, by ? by : "");
 	s->late = mem_new(sizeof *s->late);
 	s->late->kind = verdict->kind;
 	s->late->code = verdict->code;
