@@ -16,7 +16,7 @@ EXTEND_MAX = 3600000
 EVENTS = (
     "connect", "secure", "command", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message", "delivery",
     "reset", "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.breaker", "policy.service",
-    "policy.shadow", "violation", "gateway.start", "gateway.ready", "gateway.unready", "gateway.drain",
+    "policy.shadow", "violation", "gateway.start", "gateway.ready", "gateway.unready", "gateway.reload", "gateway.drain",
 )  # fmt: skip
 
 
