@@ -13,6 +13,7 @@
 #include "events_command.h"
 #include "net/passed.h"
 #include "process/master.h"
+#include "status_command.h"
 
 static const char overview[] =
 	"Usage: gatepost COMMAND [OPTION...]\n"
@@ -21,6 +22,7 @@ static const char overview[] =
 	"  serve -c FILE             accept mail\n"
 	"  check -c FILE             say whether a configuration would start\n"
 	"  check --defaults          print every setting with its default\n"
+	"  status [--watch]          print what the gateway does\n"
 	"  events [EVENT...]         print the event stream\n"
 	"  drive SOCKET [SCRIPT]     play the gateway against a policy service\n"
 	"\n"
@@ -76,10 +78,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{"serve", serve_command},
-		{"check", check_command},
-		{"events", events_command},
-		{"drive", drive_command},
+		{"serve", serve_command},   {"check", check_command}, {"status", status_command},
+		{"events", events_command}, {"drive", drive_command},
 	};
 	char name[64];
 
@@ -102,7 +102,8 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	fprintf(stderr, "gatepost: there is no command \"%s\": use serve, check, events or drive\n",
+	fprintf(stderr,
+		"gatepost: there is no command \"%s\": use serve, check, status, events or drive\n",
 		argv[1]);
 	return EX_USAGE;
 }

@@ -107,6 +107,20 @@ void event_json_gap(struct json_out *out, uint64_t from, uint64_t to, const char
 	json_out_raw(out, "}\n");
 }
 
+void event_json_heartbeat(struct json_out *out, const char *time, uint64_t seq, uint64_t head,
+			  uint64_t lost_total)
+{
+	json_out_raw(out, "{\"type\":\"heartbeat\",\"time\":");
+	json_out_text(out, time);
+	json_out_raw(out, ",\"seq\":");
+	json_out_integer(out, (int64_t)seq);
+	json_out_raw(out, ",\"head\":");
+	json_out_integer(out, (int64_t)head);
+	json_out_raw(out, ",\"lost_total\":");
+	json_out_integer(out, (int64_t)lost_total);
+	json_out_raw(out, "}\n");
+}
+
 /* What a terminal obeys instead of showing it: controls of both kinds, and the signs that turn the
  * direction of writing, with which a name can look like another one. */
 static bool is_for_terminals(unsigned code_point)

@@ -306,6 +306,12 @@ size_t line_link_pending(const struct line_link *l)
 	return l->out.len;
 }
 
+void line_link_want_empty(struct line_link *l)
+{
+	l->writable_due = true;
+	ev_feed_event(l->loop, &l->turn_end, EV_CUSTOM);
+}
+
 void line_link_pause(struct line_link *l, bool pause)
 {
 	if (l->paused == pause)
@@ -332,12 +338,17 @@ bool line_link_is_too_long(const struct line_link *l)
 	return l->in.too_long;
 }
 
-uid_t line_link_peer_uid(const struct line_link *l)
+uid_t line_link_descriptor_uid(int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof peer;
 
-	if (l->io.fd < 0 || getsockopt(l->io.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
 		return (uid_t)-1;
 	return peer.uid;
+}
+
+uid_t line_link_peer_uid(const struct line_link *l)
+{
+	return line_link_descriptor_uid(l->io.fd);
 }

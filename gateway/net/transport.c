@@ -187,6 +187,12 @@ void transport_free(struct transport **transport)
 	reaper_add(t->loop, t, destroy);
 }
 
+void transport_count(struct transport *t, _Atomic uint64_t *in, _Atomic uint64_t *out)
+{
+	t->wire.counted_in = in;
+	t->wire.counted_out = out;
+}
+
 struct buf *transport_in(struct transport *t)
 {
 	return &t->wire.in;

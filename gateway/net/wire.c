@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,6 +43,15 @@ static struct buf *socket_out(struct wire *w)
 	return w->stage >= WIRE_HANDSHAKE ? &w->network_out : &w->out;
 }
 
+/* The one writer of a counter needs no locked instruction. */
+static void count(_Atomic uint64_t *to, ssize_t n)
+{
+	if (to)
+		atomic_store_explicit(to,
+				      atomic_load_explicit(to, memory_order_relaxed) + (uint64_t)n,
+				      memory_order_relaxed);
+}
+
 static void fail(struct wire *w, const char *prefix, const char *text)
 {
 	if (w->failed || w->shut) /* once drained, there is nothing left to lose */
@@ -53,12 +63,18 @@ static void fail(struct wire *w, const char *prefix, const char *text)
 
 static void fail_in_tls(struct wire *w, const char *text)
 {
+	ssize_t n;
+
 	w->failed_in_tls = true;
 	fail(w, "tls: ", text);
+	if (!w->network_out.len)
+		return;
 	/* The alert tells the client why. If it does not fit now, it does not matter. */
-	if (w->network_out.len && send(w->fd, buf_head(&w->network_out), w->network_out.len,
-				       MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
-		buf_consume(&w->network_out, w->network_out.len);
+	n = send(w->fd, buf_head(&w->network_out), w->network_out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n <= 0)
+		return;
+	count(w->counted_out, n);
+	buf_consume(&w->network_out, w->network_out.len);
 }
 
 void wire_fail(struct wire *w, int error)
@@ -103,6 +119,7 @@ static void receive(struct wire *w)
 			wire_fail(w, errno);
 		return;
 	}
+	count(w->counted_in, n);
 	buf_added(in, (size_t)n);
 	w->socket_eof = n == 0;
 	if ((size_t)n == room && w->read_size < READ_MAX)
@@ -196,6 +213,7 @@ static bool send_out(struct wire *w)
 		ssize_t n = send(w->fd, buf_head(out), out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0) {
+			count(w->counted_out, n);
 			buf_consume(out, (size_t)n);
 		} else if (errno == EAGAIN) {
 			break;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "tls.h"
@@ -30,6 +31,7 @@ struct wire {
 	struct tls *tls;
 	enum wire_stage stage;
 	size_t read_size;
+	_Atomic uint64_t *counted_in, *counted_out; /* see transport_count(); NULL: nobody counts */
 	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
 	bool connecting; /* nothing can be read or written yet */
 	bool socket_eof; /* recv() has returned 0 */

@@ -125,7 +125,8 @@ static void keep_own(struct master *m, const struct child *child)
 	sockets_keep(&r->sockets, child->place - 1, r->config->workers);
 	close(r->hub_socket);
 	close(r->events_socket);
-	r->hub_socket = r->events_socket = -1;
+	close(r->control_socket);
+	r->hub_socket = r->events_socket = r->control_socket = -1;
 }
 
 /* `channel` is the end to read. */

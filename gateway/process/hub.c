@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "events/event_hub.h"
+#include "monitor/control.h"
+#include "monitor/monitor.h"
 #include "net/reaper.h"
 #include "order.h"
 #include "runtime.h"
@@ -46,6 +48,8 @@ int hub_run(struct runtime *runtime, int channel)
 	struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
 	struct handshake_gateway gateway = {.name = config->hostname, .software = SOFTWARE};
 	struct event_hub *hub;
+	struct monitor monitor = {.counters = runtime->counters};
+	struct control *control;
 	struct event event;
 	struct order order;
 	ev_signal term;
@@ -62,6 +66,10 @@ int hub_run(struct runtime *runtime, int channel)
 	hub = event_hub_new(loop, runtime->hub_socket, runtime->events_socket, config->events.ring,
 			    config->events.subscribers, &gateway);
 	runtime->hub_socket = runtime->events_socket = -1; /* the hub's now */
+	monitor.events = hub;
+	monitor_start(&monitor, loop);
+	control = control_new(loop, runtime->control_socket, &monitor, &gateway);
+	runtime->control_socket = -1;
 	event_init(&event, EVENT_GATEWAY_START, NULL, NULL);
 	event_add_text(&event, "software", SOFTWARE);
 	event_hub_publish(hub, &event);
@@ -69,6 +77,8 @@ int hub_run(struct runtime *runtime, int channel)
 	log_info("events: serving %s", runtime->events_path);
 	ev_run(loop, 0);
 	order_stop(&order, loop);
+	control_free(&control);
+	monitor_stop(&monitor);
 	event_hub_free(&hub);
 	reaper_run(loop);
 	ev_signal_stop(loop, &term);

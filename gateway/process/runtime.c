@@ -76,15 +76,20 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
 	if (r->events_socket < 0)
 		return false;
+	r->control_socket = bind_unix(r->control_path, 0660, config->user, error, size);
+	if (r->control_socket < 0)
+		return false;
 	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
 	return r->hub_socket >= 0 && sockets_open(&r->sockets, config, &none, error, size);
 }
 
 bool runtime_open(struct runtime *r, struct config *config, char *error, size_t size)
 {
-	*r = (struct runtime){.config = config, .hub_socket = -1, .events_socket = -1};
+	*r = (struct runtime){
+		.config = config, .hub_socket = -1, .events_socket = -1, .control_socket = -1};
 	snprintf(r->hub_path, sizeof r->hub_path, "%s/hub.sock", config->runtime_dir);
 	snprintf(r->events_path, sizeof r->events_path, "%s/events.sock", config->runtime_dir);
+	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", config->runtime_dir);
 	r->is_open = open_all(r, error, size);
 	if (r->is_open)
 		return true;
@@ -127,6 +132,7 @@ void runtime_close(struct runtime *r, bool unlink_sockets)
 	sockets_free(&r->sockets);
 	close_socket(&r->hub_socket, r->hub_path, unlink_sockets);
 	close_socket(&r->events_socket, r->events_path, unlink_sockets);
+	close_socket(&r->control_socket, r->control_path, unlink_sockets);
 	config_tls_close(r->tls);
 	if (unlink_sockets)
 		config_free(&r->config);

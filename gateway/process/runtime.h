@@ -20,11 +20,12 @@ struct runtime {
 	struct clients *clients;
 	/* By the listener's client_certificates; NULL where no listener needs it. */
 	struct tls_context *tls[CONFIG_TLS_CONTEXTS_MAX];
+	bool is_open; /* the Unix sockets of the listeners are ours to remove */
 	struct sockets sockets;
-	bool is_open;	   /* the Unix sockets of the listeners are ours to remove */
-	int hub_socket;	   /* workers dial it */
-	int events_socket; /* subscribers dial it */
-	char hub_path[108], events_path[108];
+	int hub_socket;	    /* workers dial it */
+	int events_socket;  /* subscribers dial it */
+	int control_socket; /* `gatepost status` dials it */
+	char hub_path[108], events_path[108], control_path[108];
 };
 
 /* What a reload replaces. Made beside the one in use, so that a fault changes nothing. */

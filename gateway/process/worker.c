@@ -131,8 +131,11 @@ static bool set_up_deliveries(struct worker *w)
 	w->deliveries = mem_new(config->deliveries_len * sizeof(struct delivery *));
 	for (size_t i = 0; i < config->deliveries_len; i++) {
 		struct worker_delivery delivery;
+		unsigned row;
 
 		worker_delivery_init(&delivery, config, i);
+		row = counters_delivery_row(w->runtime->counters, delivery.settings.name);
+		delivery.settings.counters = &w->host.slot->deliveries[row];
 		w->deliveries[i] =
 			delivery_new(w->loop, &delivery.settings, w->io, error, sizeof error);
 		if (!w->deliveries[i]) {
@@ -149,6 +152,7 @@ static void set_up_policy(struct worker *w)
 		.on_event = on_policy_event, .on_readiness = on_readiness, .arg = w};
 
 	worker_policy_init(&w->policy, w->config, w->number);
+	worker_policy_count(&w->policy, w->runtime->counters, w->host.slot);
 	w->host.policy = policy_new(w->loop, &w->policy.settings, &callbacks);
 }
 
@@ -202,6 +206,7 @@ static void set_up_host(struct worker *w)
 	w->host.message_time = config->limits.message_time;
 	list_init(&w->host.sessions);
 	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
+	event_bus_count(w->host.events, w->host.slot);
 }
 
 static void free_deliveries(struct worker *w)
@@ -219,7 +224,6 @@ static void tear_down(struct worker *w)
 	policy_free(&w->host.policy);
 	resolver_free(&w->host.resolver);
 	free_deliveries(w);
-	atomic_store(&w->host.slot->events_lost, event_bus_lost(w->host.events));
 	event_bus_free(&w->host.events);
 	reaper_run(w->loop);
 	worker_policy_fini(&w->policy);

@@ -30,7 +30,7 @@ void session_publish(struct session *s, const struct event *event)
 
 static void finish(struct session *s)
 {
-	s->wait = SESSION_WAIT_DRAIN;
+	session_wait_for(s, SESSION_WAIT_DRAIN);
 	transport_set_timeout(s->transport, SESSION_DRAIN_TIME);
 	transport_finish(s->transport);
 }
@@ -112,6 +112,7 @@ static void report_reply(struct session *s)
 	struct event events[SESSION_EVENTS_MAX];
 	size_t n;
 
+	session_count_reply(s, reply);
 	/* No service was asked at MAIL (or the command was refused before): the transaction has no
 	 * id yet. */
 	if (reply->transaction_begun && !s->transaction[0])
@@ -146,7 +147,7 @@ static void start_tls(struct session *s)
 
 	if (seconds > SESSION_HANDSHAKE_TIME)
 		seconds = SESSION_HANDSHAKE_TIME;
-	s->wait = SESSION_WAIT_TLS;
+	session_wait_for(s, SESSION_WAIT_TLS);
 	set_timeout(s, seconds);
 	/* Under implicit TLS all that has come (behind a PROXY header, or while the name was looked
 	 * up) is TLS. */
@@ -157,7 +158,7 @@ static void wait_for_input(struct session *s)
 {
 	bool output_waits = transport_out(s->transport)->len > SMTP_OUT_MAX / 2;
 
-	s->wait = SESSION_WAIT_INPUT;
+	session_wait_for(s, SESSION_WAIT_INPUT);
 	if (s->draining && !smtp_in_body(s->smtp)) {
 		s->draining = false;
 		smtp_end(s->smtp, DISCONNECT_SHUTDOWN);
@@ -180,9 +181,9 @@ static void wait_for_input(struct session *s)
 }
 
 /* Waits for something that is not the client: only the session's own time runs. */
-static void wait_for(struct session *s, enum session_wait wait)
+static void wait_for_other(struct session *s, enum session_wait wait)
 {
-	s->wait = wait;
+	session_wait_for(s, wait);
 	s->command_timer_runs = false; /* its timer is taken; AUTH may read on without a reply */
 	if (wait == SESSION_WAIT_DELIVERY) /* its result is owed to the client, whatever the hour */
 		transport_set_timeout(s->transport, 0);
@@ -206,7 +207,7 @@ void session_advance(struct session *s)
 			return;
 		case SMTP_NEED_VERDICT:
 			if (!session_ask(s)) {
-				wait_for(s, SESSION_WAIT_VERDICT);
+				wait_for_other(s, SESSION_WAIT_VERDICT);
 				return;
 			}
 			break;
@@ -224,11 +225,11 @@ void session_advance(struct session *s)
 			break;
 		case SMTP_NEED_RECIPIENT:
 			session_ask_recipient(s);
-			wait_for(s, SESSION_WAIT_RECIPIENT);
+			wait_for_other(s, SESSION_WAIT_RECIPIENT);
 			return;
 		case SMTP_NEED_DELIVERY:
 			if (!session_deliver(s)) {
-				wait_for(s, SESSION_WAIT_DELIVERY);
+				wait_for_other(s, SESSION_WAIT_DELIVERY);
 				return;
 			}
 			break;
@@ -245,6 +246,7 @@ static void on_secure(struct session *s)
 	const char *sni = tls_sni(tls);
 	struct event event;
 
+	session_count_secure(s, tls);
 	event_init(&event, EVENT_SECURE, s->id, NULL);
 	event_add_text(&event, "version", tls_version(tls));
 	event_add_text(&event, "cipher", tls_cipher(tls));

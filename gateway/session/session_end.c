@@ -63,13 +63,13 @@ void session_end(struct session *s)
 		delivery_abandon(s->job);
 	if (s->message)
 		spool_message_free(&s->message);
+	session_count_end(s);
 	transport_free(&s->transport);
 	smtp_free(&s->smtp);
 	verdict_fini(&s->late);
 	policy_memory_free(&s->memory);
 	session_open_fini(s);
 	list_remove(&s->link);
-	atomic_fetch_sub_explicit(&host->slot->open, 1, memory_order_relaxed);
 	reaper_add(host->loop, s, free_session);
 	if (list_empty(&host->sessions) && host->on_empty)
 		host->on_empty(host->arg);

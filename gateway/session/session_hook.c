@@ -155,7 +155,7 @@ static void hold_back(struct session *s, const struct verdict *verdict, const ch
 	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
 	s->late = *verdict;
 	s->late.text = mem_copy_string(verdict->text);
-	s->wait = SESSION_WAIT_PAUSE;
+	session_wait_for(s, SESSION_WAIT_PAUSE);
 	transport_set_timeout(s->transport,
 			      seconds < SESSION_PAUSE_MAX ? seconds : SESSION_PAUSE_MAX);
 }

@@ -100,7 +100,7 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 	if (result->code >= 300)
 		s->by[0] = '\0'; /* no service has decided that */
 	if (any)
-		atomic_fetch_add_explicit(&s->host->slot->messages, 1, memory_order_relaxed);
+		session_count_message(s);
 	smtp_delivered(s->smtp, result->code, result->status, result->text);
 	session_advance(s);
 }

@@ -63,7 +63,7 @@ static void set_client(struct session *s, const struct address *client,
 /* Everything that is waited for before the banner has come. */
 static void begin(struct session *s)
 {
-	s->wait = SESSION_WAIT_BANNER;
+	session_wait_for(s, SESSION_WAIT_BANNER);
 	if (s->name_question || s->banner_waits)
 		transport_pump(s->transport);
 	else
@@ -206,8 +206,7 @@ void session_new(struct session_listener *listener, int fd, const struct address
 	session_learn_offer(listener);
 	s->smtp = smtp_new(&listener->smtp);
 	list_append(&host->sessions, &s->link);
-	atomic_fetch_add_explicit(&host->slot->open, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&host->slot->connections, 1, memory_order_relaxed);
+	session_count_begin(s);
 	s->peer = *peer;
 	s->local = *local;
 	if (!address_blocks_have(listener->proxy_peers, listener->proxy_peers_len, peer)) {
@@ -215,7 +214,7 @@ void session_new(struct session_listener *listener, int fd, const struct address
 		return;
 	}
 	address_ip(peer, s->client_ip); /* for the log, should no header come */
-	s->wait = SESSION_WAIT_PROXY;
+	session_wait_for(s, SESSION_WAIT_PROXY);
 	transport_set_timeout(s->transport, SESSION_PROXY_TIME);
 	transport_pump(s->transport);
 }

@@ -1,6 +1,6 @@
 /* session_state: the inside of a session, shared by session.c (the loop), session_open.c (before
- * the engine runs), session_hook.c (questions), session_rcpt.c (recipients) and session_mail.c
- * (content and delivery). */
+ * the engine runs), session_hook.c (questions), session_rcpt.c (recipients), session_mail.c
+ * (content and delivery) and session_count.c (numbers). */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
 
@@ -35,7 +35,8 @@ struct session {
 	struct session_host *host;
 	struct transport *transport; /* NULL: the client is gone, a delivery still runs */
 	struct smtp *smtp;
-	enum session_wait wait;
+	enum session_wait wait; /* only session_wait_for() sets it */
+	enum counters_session counted;
 	bool opened;	     /* the client is known: the connect event was made */
 	bool health_check;   /* the load balancer itself: no question, no event, no mail */
 	bool input_ended;    /* the client sends no more */
@@ -92,6 +93,14 @@ void session_advance(struct session *s);
 void session_on_transport(void *arg, enum transport_event event);
 void session_publish(struct session *s, const struct event *event);
 const char *session_transaction(const struct session *s);
+
+/* session_count.c: the session is there, waits for something else, is gone. */
+void session_count_begin(struct session *s);
+void session_wait_for(struct session *s, enum session_wait wait);
+void session_count_end(struct session *s);
+void session_count_reply(struct session *s, const struct smtp_reply *reply);
+void session_count_secure(struct session *s, const struct tls *tls);
+void session_count_message(struct session *s);
 
 /* session_end.c: ends it now, whatever it waits for. */
 void session_end(struct session *s);
