@@ -29,7 +29,6 @@ struct wire {
 	struct buf network_in, network_out;
 	struct tls *tls;
 	enum wire_stage stage;
-	size_t read_size;
 	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
 	bool connecting; /* nothing can be read or written yet */
 	bool socket_eof; /* recv() has returned 0 */
