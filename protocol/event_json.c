@@ -44,16 +44,16 @@ static void put_field(struct json_out *out, const struct event_field *field)
 void event_json_body(struct json_out *out, const struct event *event, const char *time)
 {
 	json_out_raw(out, "\"time\":");
-	json_out_text(out, time);
+	json_out_word(out, time);
 	json_out_raw(out, ",\"event\":");
-	json_out_text(out, event_word(event->kind));
+	json_out_word(out, event_word(event->kind));
 	if (event->session) {
 		json_out_raw(out, ",\"session\":");
-		json_out_text(out, event->session);
+		json_out_word(out, event->session);
 	}
 	if (event->transaction) {
 		json_out_raw(out, ",\"transaction\":");
-		json_out_text(out, event->transaction);
+		json_out_word(out, event->transaction);
 	}
 	json_out_raw(out, ",\"data\":{");
 	for (size_t i = 0; i < event->fields_len; i++) {

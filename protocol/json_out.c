@@ -131,40 +131,59 @@ static size_t put_special(struct json_out *o, const char *data, size_t len, int 
 	return n;
 }
 
-/* Copies what is plain at the front of data; returns how much that is. There must be room. */
-static size_t copy_plain(char *to, const char *data, size_t len)
+/* False when not all is plain; what is at `to` is then of no use. */
+static bool copy_plain(char *to, const char *data, size_t len)
 {
 	uint64_t eight;
-	size_t i = 0;
 
-	for (; i + sizeof eight <= len; i += sizeof eight) {
+	if (len < sizeof eight) {
+		for (size_t i = 0; i < len; i++) {
+			if (!is_plain((unsigned char)data[i]))
+				return false;
+			to[i] = data[i];
+		}
+		return true;
+	}
+	for (size_t i = 0;; i += sizeof eight) {
+		if (i > len - sizeof eight) /* the last ones, some of them twice */
+			i = len - sizeof eight;
 		memcpy(&eight, data + i, sizeof eight);
 		if (!are_plain(eight))
-			break;
+			return false;
 		memcpy(to + i, &eight, sizeof eight);
+		if (i == len - sizeof eight)
+			return true;
 	}
-	for (; i < len && is_plain((unsigned char)data[i]); i++)
-		to[i] = data[i];
-	return i;
+}
+
+/* One that has more than plain octets in it. */
+static int put_mixed(struct json_out *o, struct octets value)
+{
+	int exact = 1;
+	size_t i = 0, plain;
+
+	json_out_raw(o, "\"");
+	while (i < value.len) {
+		for (plain = i; plain < value.len && is_plain((unsigned char)value.data[plain]);)
+			plain++;
+		json_out_raw_octets(o, value.data + i, plain - i);
+		i = plain;
+		if (i < value.len)
+			i += put_special(o, value.data + i, value.len - i, &exact);
+	}
+	json_out_raw(o, "\"");
+	return exact;
 }
 
 int json_out_octets_value(struct json_out *o, struct octets value)
 {
-	int exact = 1;
-	size_t i, plain;
+	char *to = json_out_reserve(o, value.len + 2);
 
-	json_out_reserve(o, value.len + 2);
-	o->data[o->len++] = '"';
-	for (i = 0; i < value.len; i += put_special(o, value.data + i, value.len - i, &exact)) {
-		plain = copy_plain(json_out_reserve(o, value.len - i), value.data + i,
-				   value.len - i);
-		o->len += plain;
-		i += plain;
-		if (i == value.len)
-			break;
-	}
-	json_out_raw_octets(o, "\"", 1);
-	return exact;
+	if (!copy_plain(to + 1, value.data, value.len))
+		return put_mixed(o, value);
+	to[0] = to[value.len + 1] = '"';
+	o->len += value.len + 2;
+	return 1;
 }
 
 void json_out_text(struct json_out *o, const char *text)

@@ -54,4 +54,16 @@ static inline void json_out_raw(struct json_out *o, const char *text)
 	json_out_raw_octets(o, text, strlen(text));
 }
 
+/* A quoted string that needs no escape, whatever its value: a word of the protocol, a time, an
+ * address, an identifier that we have made. */
+static inline void json_out_word(struct json_out *o, const char *word)
+{
+	size_t len = strlen(word);
+	char *to = json_out_reserve(o, len + 2);
+
+	to[0] = to[len + 1] = '"';
+	memcpy(to + 1, word, len);
+	o->len += len + 2;
+}
+
 #endif

@@ -11,14 +11,13 @@
 #include "base/mem.h"
 #include "linger.h"
 
-#define READ_MIN    16384 /* a few commands, or most mails as a whole */
-#define READ_MAX    65536 /* a client that fills every piece we offer: fewer system calls */
+#define READ_MAX    65536 /* most mails are had in one reading */
 #define NETWORK_MAX 32768 /* nearly two full TLS records each way */
 
 void wire_init(struct wire *w, int fd, size_t in_max, size_t out_max)
 {
 	assert(in_max && out_max);
-	*w = (struct wire){.fd = fd, .read_size = READ_MIN};
+	*w = (struct wire){.fd = fd};
 	buf_init(&w->in, in_max);
 	buf_init(&w->out, out_max);
 }
@@ -113,26 +112,24 @@ static void discard(struct wire *w)
 
 static void receive(struct wire *w)
 {
+	/* One for all: a buffer is then as large as what there was to read, and not as what there
+	 * might have been. A process has one loop. */
+	static char piece[READ_MAX];
 	struct buf *in = socket_in(w);
-	size_t room;
-	char *space = buf_space(in, w->read_size, &room);
+	size_t room = buf_room(in) < sizeof piece ? buf_room(in) : sizeof piece;
 	ssize_t n;
 
 	if (!room)
 		return;
-	n = recv(w->fd, space, room, MSG_DONTWAIT);
+	n = recv(w->fd, piece, room, MSG_DONTWAIT);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			wire_fail(w, errno);
 		return;
 	}
 	count(w->counted_in, n);
-	buf_added(in, (size_t)n);
+	buf_append(in, piece, (size_t)n);
 	w->socket_eof = n == 0;
-	if ((size_t)n == room && w->read_size < READ_MAX)
-		w->read_size *= 2;
-	else if (n < READ_MIN)
-		w->read_size = READ_MIN;
 	if (w->stage != WIRE_PLAIN)
 		return; /* TLS decides what it means */
 	if (w->socket_eof)
@@ -261,11 +258,13 @@ static void shut(struct wire *w)
 		if (w->network->out.len || w->failed)
 			return;
 	}
-	/* A client that has reset the connection (it said QUIT, closed, and then our reply came)
-	 * sends nothing that would have to be waited for. */
+	w->shut = true;
+	/* Many clients say QUIT and close, and our last reply resets the connection. Nothing of
+	 * theirs has to be waited for. */
 	if (shutdown(w->fd, SHUT_WR))
 		w->socket_eof = true;
-	w->shut = true;
+	else if (!w->socket_eof)
+		discard(w);
 	w->due |= WIRE_DUE(TRANSPORT_DRAINED);
 }
 

@@ -35,7 +35,6 @@ struct wire {
 	struct wire_network *network; /* NULL while plain */
 	struct tls *tls;
 	enum wire_stage stage;
-	size_t read_size;
 	_Atomic uint64_t *counted_in, *counted_out; /* see transport_count(); NULL: nobody counts */
 	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
 	bool connecting; /* nothing can be read or written yet */

@@ -354,67 +354,9 @@ static void test_examples(void **state)
 	assert_true(examples_each("invalid", "line-", decode_line) > 10);
 }
 
-/* A space before it, and it is read as JSON: with the same result. */
-static void compare_with_spaced(const char *line, size_t len)
-{
-	char spaced[128] = " ", *exact = malloc(len);
-	struct verdict_json_error error;
-	struct verdict_message quick, slow;
-	enum verdict_json quick_result, slow_result;
-
-	assert_true(exact && len < sizeof spaced - 1);
-	memcpy(exact, line, len);
-	memcpy(spaced + 1, line, len);
-	quick_result = verdict_json_decode(exact, len, &quick, &error);
-	slow_result = verdict_json_decode(spaced, len + 1, &slow, &error);
-	if (quick_result != slow_result || quick.id != slow.id ||
-	    quick.verdict.kind != slow.verdict.kind)
-		fail_msg("read quickly, and not as JSON is: %.*s", (int)len, line);
-	verdict_fini(&quick.verdict);
-	verdict_fini(&slow.verdict);
-	free(exact);
-}
-
-/* The commonest line is known by its octets, without being parsed. What is nearly that line must
- * not be taken for it. */
-static void test_nearly_an_accept(void **state)
-{
-	static const char *const lines[] = {
-		REPLY(",\"verdict\":\"accept\""),
-		"{\"type\":\"reply\",\"id\":0,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":07,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":999999999999999,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":9007199254740991,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":9007199254740992,\"verdict\":\"accept\"}",
-		"{\"type\":\"reply\",\"id\":7,\"verdict\":\"accept\",\"verdict\":\"reject\"}",
-		"{\"type\":\"reply\",\"id\":7,\"verdict\":\"accept\"}{}",
-	};
-
-	(void)state;
-	for (size_t row = 0; row < sizeof lines / sizeof lines[0]; row++) {
-		size_t len = strlen(lines[row]);
-		char changed[128];
-
-		compare_with_spaced(lines[row], len);
-		for (size_t i = 0; i < len; i++) {
-			compare_with_spaced(lines[row], i + 1);
-			memcpy(changed, lines[row], i);
-			memcpy(changed + i, lines[row] + i + 1, len - i - 1);
-			compare_with_spaced(changed, len - 1);
-			memcpy(changed, lines[row], len);
-			for (int octet = 0; octet < 256; octet++) {
-				changed[i] = (char)octet;
-				compare_with_spaced(changed, len);
-			}
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nearly_an_accept),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_signals),
