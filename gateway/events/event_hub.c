@@ -33,6 +33,7 @@ struct event_hub {
 	char *name, *epoch, *software; /* of gateway */
 	struct ring *ring;
 	uint64_t news; /* connections and lines of workers */
+	uint64_t lost; /* by workers */
 	struct listener *worker_listener, *subscriber_listener;
 	struct list workers;
 	struct subscriber **subscribers; /* subscribers_len of subscribers_max */
@@ -90,6 +91,7 @@ static void on_worker_line(struct worker *worker)
 		free_worker(worker);
 		return;
 	}
+	hub->lost += record.lost;
 	if (record.lost)
 		ring_lose(hub->ring, record.lost);
 	else
@@ -231,6 +233,17 @@ void event_hub_publish(struct event_hub *hub, const struct event *event)
 	assert(hub->scratch.len <= EVENT_STREAM_BODY_MAX);
 	ring_push(hub->ring, event->kind, hub->scratch.data, hub->scratch.len);
 	advance_subscribers(hub);
+}
+
+void event_hub_tell(const struct event_hub *hub, struct event_hub_status *status)
+{
+	*status = (struct event_hub_status){.head = ring_head(hub->ring),
+					    .oldest = ring_oldest(hub->ring),
+					    .lost = hub->lost,
+					    .subscribers = hub->subscribers_len,
+					    .subscribers_max = hub->subscribers_max};
+	for (unsigned i = 0; i < hub->subscribers_len && i < EVENT_HUB_TOLD_MAX; i++)
+		subscriber_tell(hub->subscribers[i], &status->told[status->told_len++]);
 }
 
 /* Also accepts a worker that came and went while the hub was busy, and writes to subscribers as

@@ -313,6 +313,17 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 	return s;
 }
 
+void subscriber_tell(const struct subscriber *s, struct subscriber_status *status)
+{
+	*status = (struct subscriber_status){.uid = line_link_peer_uid(s->link), .live = s->live};
+	if (!s->live)
+		return;
+	memcpy(status->name, s->name, sizeof status->name);
+	status->lag = ring_head(s->source->ring) + 1 - s->cursor.seq;
+	status->sent = s->sent;
+	status->lost = s->lost;
+}
+
 void subscriber_free(struct subscriber **s)
 {
 	struct subscriber *old = *s;
