@@ -163,8 +163,8 @@ struct config {
 	char *runtime_dir;
 	char *spool_dir;
 	char *user;
-	char *http;					   /* address_parse() takes it; NULL: none */
-	unsigned workers;				   /* "auto" is already a number here */
+	char *http;	  /* address_parse() takes it; NULL: none */
+	unsigned workers; /* "auto" is already a number here */
 	double drain_timeout, drain_delay, retire_timeout; /* seconds */
 	struct config_listener *listeners;
 	size_t listeners_len;

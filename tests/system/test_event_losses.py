@@ -17,7 +17,7 @@ from event_account import Account  # noqa: E402
 from gateway import PATIENCE, PROGRAM, Gateway, unittest, wait_until  # noqa: E402
 from test_subscriber import resident_kib, send  # noqa: E402
 
-SMALL = {"delivery": "discard: true", "extra": "events: {ring: 2M}\n"}
+SMALL: Any = {"delivery": "discard: true", "extra": "events: {ring: 2M}\n"}
 LONG = "x" * 900
 
 
@@ -51,10 +51,14 @@ def say_much(gateway: Gateway, count: int, name: str = "client") -> int:
 def load(gateway: Gateway) -> Iterator[None]:
     """Mail without end meanwhile."""
     stop = threading.Event()
+    errors: List[BaseException] = []
 
     def run() -> None:
-        while not stop.is_set():
-            send(gateway, 200)
+        try:
+            while not stop.is_set():
+                send(gateway, 200)
+        except BaseException as error:
+            errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -63,6 +67,7 @@ def load(gateway: Gateway) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(PATIENCE)
+    assert not errors and not thread.is_alive(), errors
 
 
 @contextlib.contextmanager
