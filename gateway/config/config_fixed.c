@@ -10,7 +10,7 @@
 
 /* At the top; hostname because subscribers were told it. */
 static const char *const settings[] = {"hostname", "runtime_dir", "spool_dir", "user"};
-/* Mappings of which all settings are the hub's. */
+/* Mappings of which all settings are the hub's, but for what workers leave out of events. */
 static const char *const groups[] = {"events", "http", "nats"};
 
 static bool is_one_of(const char *key, const char *const *words, size_t n)
@@ -26,7 +26,8 @@ static bool is_fixed(const struct setting_group *group, const struct setting *s)
 {
 	if (!*group->key)
 		return is_one_of(s->key, settings, sizeof settings / sizeof *settings);
-	return !group->list && is_one_of(group->key, groups, sizeof groups / sizeof *groups);
+	return !group->list && s->kind != KIND_REDACT &&
+	       is_one_of(group->key, groups, sizeof groups / sizeof *groups);
 }
 
 /* As the file has it, or would have it to say the same. */

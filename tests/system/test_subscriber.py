@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 from typing import Any, Dict, List
@@ -135,6 +136,31 @@ class Redaction(unittest.TestCase):
         """The session would have told all of it."""
         text = json.dumps(self.told("")).lower()
         self.assertEqual([secret for secret in self.SECRETS if secret not in text], [])
+
+    def wait_for_name(self, gateway: Gateway, name: str) -> None:
+        wait_until(lambda: any(event["name"] == name for event in gateway.events("ehlo")), f"the name {name}")
+
+    def test_reload(self) -> None:
+        """It can be changed while the gateway runs."""
+        with Gateway() as gateway:
+            with gateway.connect() as client:
+                client.start("EHLO alices-laptop")
+                self.wait_for_name(gateway, "alices-laptop")
+                with open(gateway.config, "a") as config:
+                    config.write("events: {redact: [client]}\n")
+                assert gateway.process
+                gateway.process.send_signal(signal.SIGHUP)
+                gateway.wait_for("gateway.reload", ok=True)
+
+                def is_redacted() -> bool:
+                    """Of a connection that is made now, which the old worker may still take."""
+                    with gateway.connect() as other:
+                        other.start("EHLO alices-other-laptop")
+                    return any(event["name"] == "*" for event in gateway.events("ehlo"))
+
+                wait_until(is_redacted, "a name that is not told")
+                client.say("EHLO again")
+                self.wait_for_name(gateway, "again")
 
     def test_one(self) -> None:
         events = self.told("mail")
