@@ -1,5 +1,7 @@
 #include "subscriber.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +14,11 @@
 
 #define HANDSHAKE_TIMEOUT 5.0
 
-/* What a subscriber that does not read can make us hold. An event always fits into the half of it,
- * so a refused line means that the link will tell when it is empty. */
+/* What a subscriber that does not read can make us hold. */
 #define OUT_MAX 262144
-_Static_assert(EVENT_STREAM_BODY_MAX + 256 <= OUT_MAX / 2, "an event fits into half of the buffer");
+/* Of a line, all but the event's body: a gap, or what is around the body. */
+#define LINE_MAX_AROUND 256
+_Static_assert(EVENT_STREAM_BODY_MAX + LINE_MAX_AROUND <= OUT_MAX, "an event fits into the buffer");
 
 /* Records looked at in a loop turn. Without it, a subscriber that wants few kinds of events would
  * have the hub walk the whole ring while the others wait. */
@@ -30,7 +33,9 @@ struct subscriber {
 	void *arg;
 	char name[65];
 	bool live;
-	bool waiting;	 /* for the link or for its turn; else it has everything */
+	bool waiting; /* for the link or for its turn; else it has everything */
+	bool close_on_lag;
+	bool ending;	 /* the last line is on its way */
 	uint32_t wanted; /* 1u << EVENT_x */
 	struct ring_cursor cursor;
 	uint64_t prev; /* the last seq that was sent, or the end of the last gap */
@@ -44,23 +49,22 @@ static bool send_scratch(struct subscriber *s)
 	return line_link_send(s->link, out->data, out->len);
 }
 
-/* An item of the ring as a line; false when the link has no room for it. */
-static bool send_item(struct subscriber *s, const struct ring_item *item)
+/* Adds an item of the ring as a line to what is written in this turn; false when the link has no
+ * room for it. */
+static bool add_item(struct subscriber *s, const struct ring_item *item, size_t room)
 {
 	struct json_out *out = s->source->scratch;
 
-	json_out_clear(out);
-	if (item->type == RING_EVENT)
+	if (out->len + LINE_MAX_AROUND + item->len > room)
+		return false;
+	if (item->type == RING_EVENT) {
 		event_json_line(out, item->to, s->prev, item->body, item->len);
-	else
+		s->sent++;
+	} else {
 		event_json_gap(out, item->from, item->to,
 			       item->type == RING_LOST ? "gateway" : "lag");
-	if (!send_scratch(s))
-		return false;
-	if (item->type == RING_EVENT)
-		s->sent++;
-	else
 		s->lost += item->to - item->from + 1;
+	}
 	s->prev = item->to;
 	return true;
 }
@@ -69,6 +73,13 @@ static bool send_item(struct subscriber *s, const struct ring_item *item)
 static bool is_wanted(const struct subscriber *s, const struct ring_item *item)
 {
 	return item->type != RING_EVENT || s->wanted & 1u << item->kind;
+}
+
+/* Ended by LINE_LINK_WRITABLE. */
+static void wait_for_link(struct subscriber *s)
+{
+	s->waiting = true;
+	line_link_want_empty(s->link);
 }
 
 static void wait_for_turn(struct subscriber *s)
@@ -80,23 +91,52 @@ static void wait_for_turn(struct subscriber *s)
 	ev_timer_start(s->source->loop, &s->turn);
 }
 
+/* A gap that the subscriber does not want: it gets the reason, all that is written before it first,
+ * and then the end. */
+static void end_lagging(struct subscriber *s, const struct ring_item *item)
+{
+	struct json_out *out = s->source->scratch;
+	char message[96];
+
+	snprintf(message, sizeof message,
+		 "the events %" PRIu64 " to %" PRIu64 " are not held any more", item->from,
+		 item->to);
+	json_out_clear(out);
+	handshake_error(out, true, 0, "lag", message);
+	s->ending = send_scratch(s);
+	wait_for_link(s);
+}
+
 void subscriber_advance(struct subscriber *s)
 {
+	enum { MORE, ALL, FULL, LAGS } end = MORE;
+	struct json_out *out = s->source->scratch;
 	struct ring_item item;
+	size_t room;
 
 	if (!s->live || s->waiting)
 		return;
-	for (int n = 0; n < TURN_MAX; n++) {
+	json_out_clear(out);
+	room = line_link_room(s->link);
+	for (int n = 0; n < TURN_MAX && end == MORE; n++) {
 		ring_peek(s->source->ring, &s->cursor, &item);
 		if (item.type == RING_NOTHING)
-			return;
-		if (is_wanted(s, &item) && !send_item(s, &item)) {
-			s->waiting = true; /* ended by LINE_LINK_WRITABLE */
-			return;
-		}
-		ring_advance(&s->cursor, &item);
+			end = ALL;
+		else if (item.type == RING_OVERWRITTEN && s->close_on_lag)
+			end = LAGS;
+		else if (is_wanted(s, &item) && !add_item(s, &item, room))
+			end = FULL;
+		else
+			ring_advance(&s->cursor, &item);
 	}
-	wait_for_turn(s);
+	if (out->len)
+		send_scratch(s);
+	if (end == MORE)
+		wait_for_turn(s);
+	else if (end == FULL)
+		wait_for_link(s);
+	else if (end == LAGS)
+		end_lagging(s, &item);
 }
 
 static void resume(struct subscriber *s)
@@ -111,6 +151,16 @@ static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	resume(timer->data);
+}
+
+void subscriber_heartbeat(struct subscriber *s, const char *time)
+{
+	if (!s->live || s->ending)
+		return;
+	json_out_clear(s->source->scratch);
+	event_json_heartbeat(s->source->scratch, time, s->cursor.seq - 1,
+			     ring_head(s->source->ring), s->lost);
+	send_scratch(s); /* without room for it, the next one will do */
 }
 
 /* Where the subscriber begins. Returns the reason of the gap before that, NULL when there is none;
@@ -161,6 +211,7 @@ static void start(struct subscriber *s, const struct handshake_subscribe *subscr
 	ev_timer_stop(s->source->loop, &s->deadline);
 	memcpy(s->name, subscribe->name, sizeof s->name);
 	s->wanted = subscribe->events;
+	s->close_on_lag = subscribe->close_on_lag;
 	s->prev = s->cursor.seq - 1;
 	s->live = true;
 	json_out_clear(s->source->scratch);
@@ -213,6 +264,17 @@ static void on_down(struct subscriber *s)
 	s->on_closed(s->arg, s);
 }
 
+static void on_writable(struct subscriber *s)
+{
+	if (s->ending) {
+		log_info("subscriber \"%s\" is closed: it lags", s->name);
+		s->on_closed(s->arg, s);
+		return;
+	}
+	/* Not at once: a fast reader would have the whole ring in this turn. */
+	wait_for_turn(s);
+}
+
 static void on_link_event(void *arg, enum line_link_event event)
 {
 	struct subscriber *s = arg;
@@ -224,8 +286,7 @@ static void on_link_event(void *arg, enum line_link_event event)
 		on_line(s);
 		break;
 	case LINE_LINK_WRITABLE:
-		/* Not at once: a fast reader would have the whole ring in this turn. */
-		wait_for_turn(s);
+		on_writable(s);
 		break;
 	case LINE_LINK_DOWN:
 		on_down(s);
@@ -263,6 +324,17 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 			       ring_oldest(source->ring));
 	send_scratch(s);
 	return s;
+}
+
+void subscriber_tell(const struct subscriber *s, struct subscriber_status *status)
+{
+	*status = (struct subscriber_status){.uid = line_link_peer_uid(s->link), .live = s->live};
+	if (!s->live)
+		return;
+	memcpy(status->name, s->name, sizeof status->name);
+	status->lag = ring_head(s->source->ring) + 1 - s->cursor.seq;
+	status->sent = s->sent;
+	status->lost = s->lost;
 }
 
 void subscriber_free(struct subscriber **s)
