@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "drive_command.h"
 #include "events_command.h"
+#include "net/passed.h"
 #include "process/master.h"
 #include "status_command.h"
 
@@ -59,18 +60,16 @@ static int serve_command(int argc, char **argv)
 	};
 	struct config *config;
 	const char *file = NULL;
-	int code;
 
 	argp_err_exit_status = EX_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &file) != 0)
 		return EX_USAGE;
+	passed_read();
 	config = config_load(file, stderr);
 	if (!config)
 		return errno ? EX_NOINPUT : EX_CONFIG;
 	ident_seed();
-	code = master_serve(config);
-	config_free(&config);
-	return code;
+	return master_serve(file, config);
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config_check.h"
+#include "config_fixed.h"
 #include "config_lines.h"
 #include "config_schema.h"
 #include "config_settings.h"
@@ -206,6 +207,7 @@ static struct config *load_text(struct config_source *source, const char *data, 
 	if (!raw->hostname)
 		read_machine_name(source, &config->hostname);
 	config_check(source, raw, config);
+	config_fixed_read(source, raw, config);
 	config_schema_free(&raw);
 	if (source->faults)
 		config_free(&config);
@@ -258,6 +260,7 @@ void config_free(struct config **config)
 	if (!*config)
 		return;
 	free_group(SETTINGS_GATEWAY, *config);
+	config_fixed_free(*config);
 	free(*config);
 	*config = NULL;
 }

@@ -24,7 +24,7 @@ enum setting_kind {
 	KIND_FILE,     /* char *: absolute, readable now */
 	KIND_SECRET,   /* char *: what the one line of a file holds */
 	KIND_LOGIN,    /* char *: printable ASCII */
-	KIND_ADDRESS,  /* char *: host and port, or a Unix socket */
+	KIND_ADDRESS,  /* char *: host and port, a Unix socket, or one that was passed */
 	KIND_USER,     /* char *: an account */
 	KIND_UID,      /* struct config_uid: an account that is there, or a number */
 	KIND_WORKERS,  /* unsigned: a number or "auto" */
@@ -80,12 +80,16 @@ enum setting_kind {
 	ONE(http, ADDRESS, OPTIONAL, "\"127.0.0.1:8025\"", 0, 0, NULL,                             \
 	    "Where /healthz, /readyz and /metrics are served. Without it: nowhere.")               \
 	ONE(drain_timeout, TIME, DEFAULT, "30s", 0, 3600, NULL,                                    \
-	    "How long open sessions may go on after the order to stop.")
+	    "How long open sessions may go on after the order to stop.")                           \
+	ONE(drain_delay, TIME, DEFAULT, "0s", 0, 3600, NULL,                                       \
+	    "How long new clients are still served after the order to stop.")                      \
+	ONE(retire_timeout, TIME, DEFAULT, "10m", 0, 86400, NULL,                                  \
+	    "How long sessions may go on as they are after a reload.")
 
 #define LISTENER_SETTINGS(ONE, MANY)                                                               \
 	ONE(name, NAME, REQUIRED, "mx", 0, 0, NULL, "Name in events and requests; unique.")        \
 	ONE(address, ADDRESS, REQUIRED, "\"0.0.0.0:25\"", 0, 0, NULL,                              \
-	    "IPv4:port, [IPv6]:port or unix:/path.")                                               \
+	    "IPv4:port, [IPv6]:port, unix:/path or fd:name.")                                      \
 	ONE(tls, WORD, DEFAULT, "none", 0, 0, "none starttls implicit",                            \
 	    "starttls: offered in EHLO; implicit: from the first octet.")                          \
 	ONE(require_tls, BOOL, DEFAULT, "false", 0, 0, "false true",                               \
@@ -246,7 +250,9 @@ enum setting_kind {
 
 #define LOG_SETTINGS(ONE, MANY)                                                                    \
 	ONE(level, WORD, DEFAULT, "info", 0, 0, "error warning info debug", "Least level shown.")  \
-	ONE(format, BOOL, DEFAULT, "text", 0, 0, "text json", "Form of the lines.")
+	ONE(format, BOOL, DEFAULT, "text", 0, 0, "text json", "Form of the lines.")                \
+	ONE(file, PATH, OPTIONAL, "/var/log/gatepost.log", 0, 512, NULL,                           \
+	    "File the lines are appended to. Without it: standard error.")
 
 /* One line of the table. `from` is the place in the raw struct, `to` the one in config.h's. */
 struct setting {

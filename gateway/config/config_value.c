@@ -143,6 +143,13 @@ static bool is_readable(const char *path)
 	return good;
 }
 
+/* The form only; whether it was passed is a cross check. */
+static bool is_passed(const char *text)
+{
+	return strncmp(text, CONFIG_PASSED, strlen(CONFIG_PASSED)) == 0 &&
+	       consists_of(text + strlen(CONFIG_PASSED), LETTERS DIGITS "_-.", NAME_MAX_OCTETS);
+}
+
 static bool is_address(const char *text)
 {
 	struct address address;
@@ -300,7 +307,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_FILE:
 		return copy_if(text[0] == '/' && is_readable(text), text, to);
 	case KIND_ADDRESS:
-		return copy_if(is_address(text), text, to);
+		return copy_if(is_passed(text) || is_address(text), text, to);
 	case KIND_SERVERS:
 		return copy_if(is_server(text), text, to);
 	case KIND_BACKENDS:

@@ -76,7 +76,7 @@ static void write_bits(enum setting_kind kind, char *out, size_t size)
 static const char *const fixed[] = {
 	[KIND_HOST] = "a domain name",
 	[KIND_FILE] = "the absolute path of a file that can be read",
-	[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
+	[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port, unix:/path or fd:name",
 	[KIND_SECRET] = "the absolute path of a file that others cannot read, with a "
 			"password as its one line",
 	[KIND_USER] = "the name of an account",

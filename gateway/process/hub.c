@@ -1,6 +1,8 @@
 #include "hub.h"
 
 #include <ev.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/ident.h"
@@ -11,6 +13,7 @@
 #include "monitor/monitor.h"
 #include "monitor/web.h"
 #include "net/reaper.h"
+#include "order.h"
 #include "runtime.h"
 #include "smtp/smtp.h"
 
@@ -27,7 +30,26 @@ static const char *command_word(unsigned verb)
 	return smtp_verb_word((enum smtp_verb)verb);
 }
 
-int hub_run(struct runtime *runtime)
+/* "reload WORKERS" or "reload-failed WORKERS WHY": the master has no way to subscribers. */
+static void on_order(void *arg, const char *text)
+{
+	static const char done[] = "reload ", failed[] = "reload-failed ";
+	bool good = strncmp(text, done, strlen(done)) == 0;
+	struct event event;
+	char *why;
+
+	if (!good && strncmp(text, failed, strlen(failed)) != 0)
+		return;
+	event_init(&event, EVENT_GATEWAY_RELOAD, NULL, NULL);
+	event_add_boolean(&event, "ok", good);
+	event_add_integer(&event, "workers", strtol(strchr(text, ' '), &why, 10));
+	if (!good && *why)
+		event_add_octets(&event, "message",
+				 (struct octets){.data = why + 1, .len = strlen(why + 1)});
+	event_hub_publish(arg, &event);
+}
+
+int hub_run(struct runtime *runtime, int channel)
 {
 	const struct config *config = runtime->config;
 	struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
@@ -38,6 +60,7 @@ int hub_run(struct runtime *runtime)
 	struct web_settings pages = {.version = GATEPOST_VERSION, .command_word = command_word};
 	struct web *web;
 	struct event event;
+	struct order order;
 	ev_signal term;
 	char epoch[IDENT_SIZE];
 
@@ -60,9 +83,11 @@ int hub_run(struct runtime *runtime)
 	event_init(&event, EVENT_GATEWAY_START, NULL, NULL);
 	event_add_text(&event, "software", SOFTWARE);
 	event_hub_publish(hub, &event);
+	order_start(&order, loop, channel, on_order, hub);
 	log_info("events: serving %s", runtime->events_path);
 	ev_run(loop, 0);
 	web_free(&web);
+	order_stop(&order, loop);
 	control_free(&control);
 	monitor_stop(&monitor);
 	event_hub_free(&hub);
