@@ -93,6 +93,11 @@ struct config_uid {
 	uid_t uid;
 };
 
+struct config_uids {
+	struct config_uid *items;
+	size_t len;
+};
+
 /* An exception to on_failure. */
 struct config_failure {
 	unsigned hooks;	  /* 1u << HOOK_x */
@@ -181,6 +186,8 @@ struct config {
 	struct {
 		uint64_t ring; /* octets */
 		unsigned subscribers;
+		struct config_uids uids; /* none: everybody */
+		unsigned redact;	 /* 1u << EVENT_REDACT_x */
 	} events;
 	struct {
 		enum log_level level;

@@ -74,6 +74,8 @@ int hub_run(struct runtime *runtime, int channel)
 	ev_signal_start(loop, &term);
 	hub = event_hub_new(loop, runtime->hub_socket, runtime->events_socket, config->events.ring,
 			    config->events.subscribers, &gateway);
+	for (size_t i = 0; i < config->events.uids.len; i++)
+		event_hub_allow(hub, config->events.uids.items[i].uid);
 	runtime->hub_socket = runtime->events_socket = -1; /* the hub's now */
 	monitor.events = hub;
 	monitor_start(&monitor, loop);
@@ -86,8 +88,8 @@ int hub_run(struct runtime *runtime, int channel)
 	order_start(&order, loop, channel, on_order, hub);
 	log_info("events: serving %s", runtime->events_path);
 	ev_run(loop, 0);
-	web_free(&web);
 	order_stop(&order, loop);
+	web_free(&web);
 	control_free(&control);
 	monitor_stop(&monitor);
 	event_hub_free(&hub);
