@@ -105,7 +105,10 @@ void status_latency(const struct json_t *known, struct status_pair of,
 		double now = json_number_value(json_array_get(buckets.now, i));
 		double before = json_number_value(json_array_get(buckets.before, i));
 
-		counts[i] = now > before ? (uint64_t)(now - before) : 0;
+		/* 2^53 and more is nothing that a gateway counts. */
+		counts[i] = now > before && before >= 0 && now < 9007199254740992.0
+				    ? (uint64_t)(now - before)
+				    : 0;
 		if (i < n)
 			bounds[i] = json_number_value(json_array_get(known, i));
 	}

@@ -180,14 +180,16 @@ static void put_sum(struct view *v, struct status_pair of, const char *key, cons
 		    bool octets)
 {
 	char total[NUMBER], rate[NUMBER];
-	double n = status_number(of, key);
+	double n = status_number(of, key), growth = status_growth(of, key);
 
-	if (octets)
+	if (octets) {
 		octets_text(n, total);
-	else
+		octets_text(v->seconds > 0 ? growth / v->seconds : 0, rate);
+	} else {
 		count_text(n, total);
-	buf_printf(&v->line, "%-15s %12s %10s", label, total,
-		   rate_text(v, status_growth(of, key), rate));
+		rate_text(v, growth, rate);
+	}
+	buf_printf(&v->line, "%-15s %12s %10s", label, total, rate);
 }
 
 static void write_sums(struct view *v)

@@ -78,10 +78,13 @@ static char *make_room(const struct setting *s, size_t len, void *to, size_t *st
 {
 	struct config_blocks *blocks = to;
 	struct config_texts *texts = to;
+	struct config_uids *uids = to;
 
 	if (config_value_bit(s->kind, 0)) {
 		*stride = 0;
-		*(unsigned *)to = len || s->kind == KIND_GRANTS ? 0 : ~0u;
+		bool all = s->kind == KIND_HOOKS || s->kind == KIND_CLASSES;
+
+		*(unsigned *)to = len || !all ? 0 : ~0u;
 		return to;
 	}
 	if (s->kind == KIND_BLOCKS) {
@@ -89,6 +92,12 @@ static char *make_room(const struct setting *s, size_t len, void *to, size_t *st
 		blocks->items = mem_new(len * *stride);
 		blocks->len = len;
 		return (char *)blocks->items;
+	}
+	if (s->kind == KIND_UIDS) {
+		*stride = sizeof *uids->items;
+		uids->items = mem_new(len * *stride);
+		uids->len = len;
+		return (char *)uids->items;
 	}
 	*stride = sizeof *texts->items;
 	texts->items = mem_new(len * *stride);

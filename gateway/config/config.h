@@ -93,6 +93,11 @@ struct config_uid {
 	uid_t uid;
 };
 
+struct config_uids {
+	struct config_uid *items;
+	size_t len;
+};
+
 /* An exception to on_failure. */
 struct config_failure {
 	unsigned hooks;	  /* 1u << HOOK_x */
@@ -158,7 +163,8 @@ struct config {
 	char *runtime_dir;
 	char *spool_dir;
 	char *user;
-	unsigned workers;				   /* "auto" is already a number here */
+	char *http;	  /* address_parse() takes it; NULL: none */
+	unsigned workers; /* "auto" is already a number here */
 	double drain_timeout, drain_delay, retire_timeout; /* seconds */
 	struct config_listener *listeners;
 	size_t listeners_len;
@@ -180,6 +186,8 @@ struct config {
 	struct {
 		uint64_t ring; /* octets */
 		unsigned subscribers;
+		struct config_uids uids; /* none: everybody */
+		unsigned redact;	 /* 1u << EVENT_REDACT_x */
 	} events;
 	struct {
 		enum log_level level;

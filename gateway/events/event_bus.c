@@ -13,6 +13,7 @@
 #include "net/line_link.h"
 #include "shared/counters.h"
 #include "protocol/event_json.h"
+#include "protocol/event_redact.h"
 
 #define REDIAL_FIRST 0.1
 #define REDIAL_MAX   1.0
@@ -30,6 +31,7 @@ struct event_bus {
 	double delay;
 	struct buf kept;
 	struct json_out line;
+	unsigned redact; /* 1u << EVENT_REDACT_x */
 	uint64_t lost, lost_untold;
 	struct counters_slot *slot; /* NULL: nobody else counts */
 };
@@ -145,8 +147,14 @@ static void lose(struct event_bus *bus)
 		counters_add(&bus->slot->events_lost, 1);
 }
 
+void event_bus_redact(struct event_bus *bus, unsigned mask)
+{
+	bus->redact = mask;
+}
+
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
+	struct event_redacted room;
 	char text[32];
 	size_t start;
 
@@ -157,7 +165,7 @@ void event_bus_publish(struct event_bus *bus, const struct event *event)
 	json_out_raw(&bus->line, text);
 	start = bus->line.len;
 	text_time(text, sizeof text);
-	event_json_body(&bus->line, event, text);
+	event_json_body(&bus->line, event_redact(event, bus->redact, &room), text);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
 		lose(bus);
 		return;

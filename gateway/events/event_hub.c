@@ -217,13 +217,10 @@ struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int s
 	return hub;
 }
 
-void event_hub_allow(struct event_hub *hub, const uid_t *uids, size_t len)
+void event_hub_allow(struct event_hub *hub, uid_t uid)
 {
-	free(hub->uids);
-	hub->uids = mem_new(len * sizeof *uids);
-	hub->uids_len = len;
-	for (size_t i = 0; i < len; i++)
-		hub->uids[i] = uids[i];
+	hub->uids = mem_resize(hub->uids, (hub->uids_len + 1) * sizeof *hub->uids);
+	hub->uids[hub->uids_len++] = uid;
 }
 
 void event_hub_publish(struct event_hub *hub, const struct event *event)

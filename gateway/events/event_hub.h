@@ -37,9 +37,9 @@ struct event_hub_status {
 struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int subscriber_listener,
 				uint64_t ring_size, unsigned subscribers_max,
 				const struct handshake_gateway *gateway);
-/* From now on, only processes of these accounts may subscribe; others get a fatal error
- * "not_allowed". The list is copied; an empty one allows all. */
-void event_hub_allow(struct event_hub *hub, const uid_t *uids, size_t len);
+/* Processes of this account may subscribe. Once one account is named, those of others get a fatal
+ * error "not_allowed". */
+void event_hub_allow(struct event_hub *hub, uid_t uid);
 /* An event of the hub's own (gateway.start). */
 void event_hub_publish(struct event_hub *hub, const struct event *event);
 /* How things are now. */

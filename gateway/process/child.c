@@ -127,6 +127,9 @@ static void keep_own(struct master *m, const struct child *child)
 	close(r->events_socket);
 	close(r->control_socket);
 	r->hub_socket = r->events_socket = r->control_socket = -1;
+	if (r->http_socket >= 0)
+		close(r->http_socket);
+	r->http_socket = -1;
 }
 
 /* `channel` is the end to read. */

@@ -11,9 +11,11 @@
 #include "events/event_hub.h"
 #include "monitor/control.h"
 #include "monitor/monitor.h"
+#include "monitor/web.h"
 #include "net/reaper.h"
 #include "order.h"
 #include "runtime.h"
+#include "smtp/smtp.h"
 
 #define SOFTWARE "gatepost/" GATEPOST_VERSION
 
@@ -21,6 +23,11 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	(void)watcher, (void)events;
 	ev_break(loop, EVBREAK_ALL);
+}
+
+static const char *command_word(unsigned verb)
+{
+	return smtp_verb_word((enum smtp_verb)verb);
 }
 
 /* "reload WORKERS" or "reload-failed WORKERS WHY": the master has no way to subscribers. */
@@ -50,6 +57,8 @@ int hub_run(struct runtime *runtime, int channel)
 	struct event_hub *hub;
 	struct monitor monitor = {.counters = runtime->counters};
 	struct control *control;
+	struct web_settings pages = {.version = GATEPOST_VERSION, .command_word = command_word};
+	struct web *web;
 	struct event event;
 	struct order order;
 	ev_signal term;
@@ -65,11 +74,14 @@ int hub_run(struct runtime *runtime, int channel)
 	ev_signal_start(loop, &term);
 	hub = event_hub_new(loop, runtime->hub_socket, runtime->events_socket, config->events.ring,
 			    config->events.subscribers, &gateway);
+	for (size_t i = 0; i < config->events.uids.len; i++)
+		event_hub_allow(hub, config->events.uids.items[i].uid);
 	runtime->hub_socket = runtime->events_socket = -1; /* the hub's now */
 	monitor.events = hub;
 	monitor_start(&monitor, loop);
 	control = control_new(loop, runtime->control_socket, &monitor, &gateway);
-	runtime->control_socket = -1;
+	web = web_new(loop, runtime->http_socket, &monitor, &pages);
+	runtime->control_socket = runtime->http_socket = -1;
 	event_init(&event, EVENT_GATEWAY_START, NULL, NULL);
 	event_add_text(&event, "software", SOFTWARE);
 	event_hub_publish(hub, &event);
@@ -77,6 +89,7 @@ int hub_run(struct runtime *runtime, int channel)
 	log_info("events: serving %s", runtime->events_path);
 	ev_run(loop, 0);
 	order_stop(&order, loop);
+	web_free(&web);
 	control_free(&control);
 	monitor_stop(&monitor);
 	event_hub_free(&hub);

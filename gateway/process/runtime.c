@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "delivery/spool.h"
 #include "net/listener.h"
+#include "net/passed.h"
 #include "privileges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
@@ -31,6 +32,29 @@ static int bind_unix(const char *path, mode_t mode, const char *user, char *erro
 		return -1;
 	}
 	return fd;
+}
+
+static bool bind_http(struct runtime *r, char *error, size_t size)
+{
+	const struct config *config = r->config;
+	struct address address;
+	int fd;
+
+	if (!config->http)
+		return true;
+	if (strncmp(config->http, CONFIG_PASSED, strlen(CONFIG_PASSED)) == 0) {
+		fd = passed_socket(config->http + strlen(CONFIG_PASSED), 0);
+		if (fd >= 0)
+			r->http_socket = listener_copy(fd, config->http, error, size);
+		else
+			snprintf(error, size, "%s: no such socket was passed", config->http);
+	} else if (strncmp(config->http, "unix:", 5) == 0)
+		r->http_socket = bind_unix(config->http + 5, 0660, config->user, error, size);
+	else if (address_parse(config->http, &address))
+		r->http_socket = listener_bind(&address, false, error, size);
+	else
+		snprintf(error, size, "%s: not an address", config->http);
+	return r->http_socket >= 0;
 }
 
 static bool open_directories(struct runtime *r, char *error, size_t size)
@@ -80,13 +104,17 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	if (r->control_socket < 0)
 		return false;
 	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
-	return r->hub_socket >= 0 && sockets_open(&r->sockets, config, &none, error, size);
+	return r->hub_socket >= 0 && bind_http(r, error, size) &&
+	       sockets_open(&r->sockets, config, &none, error, size);
 }
 
 bool runtime_open(struct runtime *r, struct config *config, char *error, size_t size)
 {
-	*r = (struct runtime){
-		.config = config, .hub_socket = -1, .events_socket = -1, .control_socket = -1};
+	*r = (struct runtime){.config = config,
+			      .hub_socket = -1,
+			      .events_socket = -1,
+			      .control_socket = -1,
+			      .http_socket = -1};
 	snprintf(r->hub_path, sizeof r->hub_path, "%s/hub.sock", config->runtime_dir);
 	snprintf(r->events_path, sizeof r->events_path, "%s/events.sock", config->runtime_dir);
 	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", config->runtime_dir);
@@ -133,6 +161,9 @@ void runtime_close(struct runtime *r, bool unlink_sockets)
 	close_socket(&r->hub_socket, r->hub_path, unlink_sockets);
 	close_socket(&r->events_socket, r->events_path, unlink_sockets);
 	close_socket(&r->control_socket, r->control_path, unlink_sockets);
+	if (r->http_socket >= 0 && strncmp(r->config->http, "unix:", 5) == 0)
+		close_socket(&r->http_socket, r->config->http + 5, unlink_sockets);
+	close_socket(&r->http_socket, "", false);
 	config_tls_close(r->tls);
 	if (unlink_sockets)
 		config_free(&r->config);

@@ -25,6 +25,7 @@ struct runtime {
 	int hub_socket;	    /* workers dial it */
 	int events_socket;  /* subscribers dial it */
 	int control_socket; /* `gatepost status` dials it */
+	int http_socket;    /* -1: none is wanted */
 	char hub_path[108], events_path[108], control_path[108];
 };
 

@@ -207,6 +207,7 @@ static void set_up_host(struct worker *w)
 	list_init(&w->host.sessions);
 	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
 	event_bus_count(w->host.events, w->host.slot);
+	event_bus_redact(w->host.events, config->events.redact);
 }
 
 static void free_deliveries(struct worker *w)

@@ -60,7 +60,7 @@ LIBRARIES = {
         r"gateway/(net|policy|delivery|events|monitor|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
     ),
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
-        r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
+        r"gateway/net/\w+\.[ch]|gateway/(monitor/http|drive/drive_wire)\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),
     r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config|monitor)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
 }

@@ -138,5 +138,9 @@ def event(seq: int, prev: int, name: str = "mail", **data: Any) -> Message:
     return {"type": "event", "seq": seq, "prev": prev, "time": "2026-11-24T11:03:15.482113Z", "event": name, "data": data}
 
 
+def heartbeat(seq: int) -> Message:
+    return {"type": "heartbeat", "time": "2026-11-24T11:03:20.000001Z", "seq": seq, "head": seq, "lost_total": 0}
+
+
 def collect(items: Iterator[gatepost.Event], count: int) -> List[Any]:
     return [next(items) for _ in range(count)]
