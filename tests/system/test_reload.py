@@ -131,5 +131,103 @@ class UnderLoad(unittest.TestCase):
         self.assertGreater(len(load.broken()), TURNS)
 
 
+class Rules(unittest.TestCase):
+    def test_bad_files_change_nothing_and_are_explained(self) -> None:
+        with Gateway(workers=2) as gateway, gateway.connect() as client:
+            client.start("EHLO client")
+            changing, workers = Changing(gateway), sorted(gateway.workers())
+            name, good = str(gateway.config), gateway.config.read_text()
+            taken = socket.create_server(("127.0.0.1", 0))
+            self.addCleanup(taken.close)
+            line = {text: number for number, text in enumerate(good.splitlines(), 1)}
+            cases = (
+                ("unknown", good.replace("workers: 2", "wrkers: 2"), f"{name}:{line['workers: 2']}: wrkers: unknown setting"),
+                ("value", good.replace("workers: 2", "workers: many"), f'{name}:{line["workers: 2"]}: workers: "many" is not'),
+                ("no YAML", good + "\t- [", name),
+                ("certificate", good.replace("cert.pem", "gatepost.yaml"), "gatepost.yaml"),
+                ("restart", good + "events: {subscribers: 3}\n", "events.subscribers: needs a restart to change"),
+                ("delivery", good.replace(f"{gateway.folder}/mail", f"{gateway.config}/mail"), "no worker could start with it"),
+                ("address", good.replace(str(gateway.tls_port), str(taken.getsockname()[1])), "Address already in use"),
+                ("passed", good.replace(f"127.0.0.1:{gateway.tls_port}", "fd:smtp"), 'no socket named "smtp" was passed by the service manager; there is: none'),
+                ("log", good + "log: {file: /nonexistent/log}\n", "log.file: /nonexistent/log: No such file or directory"),
+            )  # fmt: skip
+            for what, text, why in cases:
+                with self.subTest(what):
+                    gateway.config.write_text(text)
+                    self.assertIn(why, changing.refuse())
+                    self.assertIn(why, gateway.log_text().replace(r"\u0022", '"'))
+            self.assertIn(f"delivery place: maildir: {gateway.config}/mail: Not a directory", gateway.log_text())
+            self.assertEqual(gateway.log_text().count("reload: nothing is changed"), len(cases))
+            gateway.config.unlink()
+            self.assertIn("cannot be read", changing.refuse())
+            self.assertEqual(sorted(gateway.workers()), workers)
+            self.assertEqual(client.say("NOOP")[:3], "250")
+            changing.reload(size="5M")
+            self.assertEqual(changing.size(), str(5 << 20))
+
+    def test_a_session_outlives_its_listener(self) -> None:
+        with Gateway(workers=2) as gateway:
+            changing = Changing(gateway)
+            changing.reload(extra=True)
+            with Client(changing.extra_port) as client:
+                client.start("EHLO client", "MAIL FROM:<a@example.org>")
+                changing.reload(extra=False)
+                wait_until(lambda: not can_connect(changing.extra_port), "the end of the listener")
+                self.assertEqual([client.say(line)[:3] for line in ("RCPT TO:<b@example.com>", "DATA", "hi\r\n.")], ["250", "354", "250"])
+                self.assertEqual(client.say("MAIL FROM:<a@example.org>")[:3], "250")
+
+    def test_retire_timeout(self) -> None:
+        with Gateway(workers=2, extra="retire_timeout: 0s\n") as gateway, gateway.connect() as client:
+            client.start("EHLO client")
+            Changing(gateway).reload()
+            self.assertEqual(client.reply()[:9], "421 4.3.2")
+            wait_until(lambda: len(gateway.workers()) == 2, "the end of the old workers")
+
+    def test_more_reloads_than_old_workers_have_room(self) -> None:
+        """The ninth has to wait for the session of the first; all others go on."""
+        gateway = Gateway(workers=2, extra="retire_timeout: 1h\n")
+        changing = Changing(gateway)
+        changing.write(workers=1)
+        with gateway, contextlib.ExitStack() as stack:
+            clients = []
+            for generation in range(8):
+                clients.append(stack.enter_context(gateway.connect()))
+                clients[-1].start(f"EHLO client{generation}")
+                if generation < 7:
+                    changing.reload(workers=1, size=str(1000 + generation))
+            self.assertEqual(len(gateway.workers()), 8)
+            changing.reload(workers=1, size="9000")
+            self.assertEqual(changing.size(), "9000")
+            self.assertEqual(clients[0].reply()[:9], "421 4.3.2")
+            self.assertEqual([client.say("NOOP")[:3] for client in clients[1:]], ["250"] * 7)
+
+    def test_a_clients_limit_counts_old_and_new_workers(self) -> None:
+        with Gateway(workers=2, limits="connections_per_client: 3") as gateway, contextlib.ExitStack() as stack:
+            old = [stack.enter_context(gateway.connect()) for _ in range(3)]
+            for client in old:
+                client.start("EHLO client")
+            Changing(gateway).reload()
+            with gateway.connect() as client:
+                self.assertEqual(client.reply()[:3], "421")
+            with gateway.connect("127.0.0.2") as client:
+                self.assertEqual(client.reply()[:3], "220")
+            old[0].say("QUIT")
+            gateway.wait_for("disconnect", 3)
+            with gateway.connect() as client:
+                self.assertEqual(client.reply()[:3], "220")
+
+    def test_the_level_of_the_log_changes_in_all_processes(self) -> None:
+        with Gateway(workers=2) as gateway, gateway.connect() as client:
+            client.start("EHLO client")
+            changing = Changing(gateway)
+            changing.text += "log: {level: error}\n"
+            changing.write()
+            gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+            gateway.wait_for("gateway.reload", 1, ok=True)
+            gateway.wait_for("gateway.drain", 2)
+            wait_until(lambda: len(gateway.events("gateway.ready")) == 4, "the new workers")
+            self.assertNotIn("its sessions go on", gateway.log_text())  # a word of the old worker's
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -258,55 +258,6 @@ static void test_out_of_descriptors(void **state)
 	ev_loop_destroy(loop);
 }
 
-/* Who is in the queue was told that he is connected: he is accepted before the socket is closed. */
-static void test_finish_empties_the_queue(void **state)
-{
-	struct ev_loop *loop = ev_loop_new(0);
-	struct accepted a = {0};
-	struct address address;
-	int fd = bind_to("127.0.0.1:0", false), clients[100], late;
-
-	(void)state;
-	own_address(fd, &address);
-	a.listener = listener_new(loop, fd, on_accept, &a);
-	for (int i = 0; i < 100; i++)
-		clients[i] = dial(&address);
-	listener_finish(&a.listener);
-	assert_null(a.listener);
-	assert_int_equal(a.count, 100);
-	late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(late, (const struct sockaddr *)&address.storage, address.len), -1);
-	close(late);
-	for (int i = 0; i < 100; i++)
-		close(clients[i]);
-	close_all(&a);
-	listener_finish(&a.listener); /* nothing */
-	reaper_run(loop);
-	ev_loop_destroy(loop);
-}
-
-static void test_copy(void **state)
-{
-	int fd = bind_to("127.0.0.1:0", false), copy, pair[2];
-
-	(void)state;
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0); /* as a service manager may have it */
-	copy = listener_copy(fd, "fd:smtp", error, sizeof error);
-	assert_true(copy >= 0 && copy != fd);
-	assert_true(fcntl(copy, F_GETFL) & O_NONBLOCK);
-	assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
-	close(copy);
-	close(fd);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(listener_copy(pair[0], "fd:smtp", error, sizeof error), -1);
-	assert_non_null(strstr(error, "fd:smtp: is no stream socket that listens"));
-	close(pair[0]);
-	close(pair[1]);
-	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(listener_copy(fd, "fd:smtp", error, sizeof error), -1);
-	close(fd);
-}
-
 static void test_unix(void **state)
 {
 	struct ev_loop *loop = ev_loop_new(0);
@@ -420,8 +371,6 @@ int main(void)
 		cmocka_unit_test(test_free_inside_accept),
 		cmocka_unit_test(test_burst_is_taken_in_pieces),
 		cmocka_unit_test(test_out_of_descriptors),
-		cmocka_unit_test(test_finish_empties_the_queue),
-		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_unix_obstacles),
 		cmocka_unit_test(test_unix_busy),
