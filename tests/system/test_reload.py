@@ -216,6 +216,23 @@ class Rules(unittest.TestCase):
             with gateway.connect() as client:
                 self.assertEqual(client.reply()[:3], "220")
 
+    def test_reloads_leave_nothing_behind_in_the_master(self) -> None:
+        with Gateway(workers=2) as gateway:
+            changing = Changing(gateway)
+            descriptors = f"/proc/{gateway.process.pid}/fd"  # type: ignore[union-attr]
+
+            def settle(size: str) -> int:
+                changing.reload(size=size)
+                wait_until(lambda: len(gateway.workers()) == 2, "the end of the old workers")
+                return len(os.listdir(descriptors))
+
+            before = settle("1M")
+            for turn in range(5):
+                changing.reload(extra=True, workers=3)
+                changing.write(size="nonsense")
+                changing.refuse()
+                self.assertEqual(settle(f"{turn + 1}M") - before, 2)  # the third worker's socket of each listener stays
+
     def test_the_level_of_the_log_changes_in_all_processes(self) -> None:
         with Gateway(workers=2) as gateway, gateway.connect() as client:
             client.start("EHLO client")
