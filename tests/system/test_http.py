@@ -278,7 +278,8 @@ class Hostile(unittest.TestCase):
             stop = threading.Event()
 
             def disturb(number: int) -> None:
-                says = (b"", b"\0\xff" * 500, b"GET /metrics HTTP/1.1\r\n", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20, b"POST / HTTP/1.1\r\nX: " + b"x" * 9000)
+                head = b"GET /metrics HTTP/1.1\r\n"
+                says = (b"", b"\0\xff" * 500, head, head + b"Host: x\r\n\r\n" * 20, b"POST / HTTP/1.1\r\nX: " + b"x" * 9000)
                 while not stop.is_set():
                     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", metrics.port), 10) as client:
                         client.sendall(says[number % len(says)])
