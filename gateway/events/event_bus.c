@@ -134,6 +134,11 @@ struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, si
 	return bus;
 }
 
+void event_bus_redact(struct event_bus *bus, unsigned mask)
+{
+	bus->redact = mask;
+}
+
 void event_bus_count(struct event_bus *bus, struct counters_slot *slot)
 {
 	bus->slot = slot;
@@ -147,25 +152,20 @@ static void lose(struct event_bus *bus)
 		counters_add(&bus->slot->events_lost, 1);
 }
 
-void event_bus_redact(struct event_bus *bus, unsigned mask)
-{
-	bus->redact = mask;
-}
-
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
-	struct event_redacted room;
-	char text[32];
+	struct event_redacted redacted;
+	char now[32];
 	size_t start;
 
 	if (bus->slot)
 		counters_add(&bus->slot->events, 1);
 	json_out_clear(&bus->line);
-	snprintf(text, sizeof text, "%u ", (unsigned)event->kind);
-	json_out_raw(&bus->line, text);
+	json_out_integer(&bus->line, event->kind);
+	json_out_raw(&bus->line, " ");
 	start = bus->line.len;
-	text_time(text, sizeof text);
-	event_json_body(&bus->line, event_redact(event, bus->redact, &room), text);
+	text_time(now, sizeof now);
+	event_json_body(&bus->line, event_redact(event, bus->redact, &redacted), now);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
 		lose(bus);
 		return;

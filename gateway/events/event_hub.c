@@ -41,6 +41,9 @@ struct event_hub {
 	uid_t *uids; /* uids_len of them; none: everybody may subscribe */
 	size_t uids_len;
 	ev_timer heartbeat;
+	ev_prepare turn_end; /* never started, only fed: after all reading of the turn, and before
+				the links write */
+	uint64_t unseen, unseen_max; /* octets in the ring that no subscriber was told of */
 	struct subscriber_source source;
 	struct json_out scratch;
 };
@@ -54,8 +57,27 @@ struct worker {
 /* From the last one: one that closes is replaced by one that had its turn. */
 static void advance_subscribers(struct event_hub *hub)
 {
+	hub->unseen = 0;
 	for (unsigned i = hub->subscribers_len; i-- > 0;)
 		subscriber_advance(hub->subscribers[i]);
+}
+
+static void on_turn_end(struct ev_loop *loop, ev_prepare *turn_end, int events)
+{
+	(void)loop;
+	(void)events;
+	advance_subscribers(turn_end->data);
+}
+
+/* Subscribers are served once a turn of the loop; before, when so much has come that one who keeps
+ * up could be overtaken within the turn. */
+static void on_news(struct event_hub *hub, size_t len)
+{
+	hub->unseen += len;
+	if (hub->unseen > hub->unseen_max)
+		advance_subscribers(hub);
+	else
+		ev_feed_event(hub->loop, &hub->turn_end, EV_CUSTOM);
 }
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
@@ -96,7 +118,7 @@ static void on_worker_line(struct worker *worker)
 		ring_lose(hub->ring, record.lost);
 	else
 		ring_push(hub->ring, record.kind, record.body, record.len);
-	advance_subscribers(hub);
+	on_news(hub, record.len);
 }
 
 static void on_worker_event(void *arg, enum line_link_event event)
@@ -212,6 +234,10 @@ struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int s
 	ev_timer_init(&hub->heartbeat, on_heartbeat, HEARTBEAT, HEARTBEAT);
 	hub->heartbeat.data = hub;
 	ev_timer_start(loop, &hub->heartbeat);
+	ev_prepare_init(&hub->turn_end, on_turn_end);
+	ev_set_priority(&hub->turn_end, EV_MINPRI + 1);
+	hub->turn_end.data = hub;
+	hub->unseen_max = ring_size / 4;
 	hub->worker_listener = listener_new(loop, worker_listener, on_worker, hub);
 	hub->subscriber_listener = listener_new(loop, subscriber_listener, on_subscriber, hub);
 	return hub;
@@ -232,7 +258,7 @@ void event_hub_publish(struct event_hub *hub, const struct event *event)
 	event_json_body(&hub->scratch, event, now);
 	assert(hub->scratch.len <= EVENT_STREAM_BODY_MAX);
 	ring_push(hub->ring, event->kind, hub->scratch.data, hub->scratch.len);
-	advance_subscribers(hub);
+	on_news(hub, hub->scratch.len);
 }
 
 void event_hub_tell(const struct event_hub *hub, struct event_hub_status *status)
@@ -269,6 +295,7 @@ void event_hub_free(struct event_hub **hub)
 	listener_free(&old->subscriber_listener);
 	run_last_turns(old);
 	ev_timer_stop(old->loop, &old->heartbeat);
+	ev_prepare_stop(old->loop, &old->turn_end); /* takes back what was fed */
 	listener_free(&old->worker_listener);
 	list_each(at, after, &old->workers) free_worker(list_of(at, struct worker, link));
 	for (unsigned i = 0; i < old->subscribers_len; i++)

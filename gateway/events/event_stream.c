@@ -1,6 +1,5 @@
 #include "event_stream.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/event.h"
@@ -8,11 +7,13 @@
 /* Decimal digits at the front of the line: how many; 0 when they are too many for the number. */
 static size_t read_number(const char *text, uint64_t *number)
 {
-	size_t digits = strspn(text, "0123456789");
+	size_t digits = 0;
 
-	if (!digits || digits > 15)
-		return 0;
-	*number = strtoull(text, NULL, 10);
+	for (*number = 0; text[digits] >= '0' && text[digits] <= '9'; digits++) {
+		if (digits == 15)
+			return 0;
+		*number = *number * 10 + (uint64_t)(text[digits] - '0');
+	}
 	return digits;
 }
 

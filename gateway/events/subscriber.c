@@ -14,10 +14,11 @@
 
 #define HANDSHAKE_TIMEOUT 5.0
 
-/* What a subscriber that does not read can make us hold. An event always fits into the half of it,
- * so a refused line means that the link will tell when it is empty. */
+/* What a subscriber that does not read can make us hold. */
 #define OUT_MAX 262144
-_Static_assert(EVENT_STREAM_BODY_MAX + 256 <= OUT_MAX / 2, "an event fits into half of the buffer");
+/* Of a line, all but the event's body: a gap, or what is around the body. */
+#define LINE_MAX_AROUND 256
+_Static_assert(EVENT_STREAM_BODY_MAX + LINE_MAX_AROUND <= OUT_MAX, "an event fits into the buffer");
 
 /* Records looked at in a loop turn. Without it, a subscriber that wants few kinds of events would
  * have the hub walk the whole ring while the others wait. */
@@ -48,23 +49,22 @@ static bool send_scratch(struct subscriber *s)
 	return line_link_send(s->link, out->data, out->len);
 }
 
-/* An item of the ring as a line; false when the link has no room for it. */
-static bool send_item(struct subscriber *s, const struct ring_item *item)
+/* Adds an item of the ring as a line to what is written in this turn; false when the link has no
+ * room for it. */
+static bool add_item(struct subscriber *s, const struct ring_item *item, size_t room)
 {
 	struct json_out *out = s->source->scratch;
 
-	json_out_clear(out);
-	if (item->type == RING_EVENT)
+	if (out->len + LINE_MAX_AROUND + item->len > room)
+		return false;
+	if (item->type == RING_EVENT) {
 		event_json_line(out, item->to, s->prev, item->body, item->len);
-	else
+		s->sent++;
+	} else {
 		event_json_gap(out, item->from, item->to,
 			       item->type == RING_LOST ? "gateway" : "lag");
-	if (!send_scratch(s))
-		return false;
-	if (item->type == RING_EVENT)
-		s->sent++;
-	else
 		s->lost += item->to - item->from + 1;
+	}
 	s->prev = item->to;
 	return true;
 }
@@ -73,6 +73,13 @@ static bool send_item(struct subscriber *s, const struct ring_item *item)
 static bool is_wanted(const struct subscriber *s, const struct ring_item *item)
 {
 	return item->type != RING_EVENT || s->wanted & 1u << item->kind;
+}
+
+/* Ended by LINE_LINK_WRITABLE. */
+static void wait_for_link(struct subscriber *s)
+{
+	s->waiting = true;
+	line_link_want_empty(s->link);
 }
 
 static void wait_for_turn(struct subscriber *s)
@@ -96,34 +103,40 @@ static void end_lagging(struct subscriber *s, const struct ring_item *item)
 		 item->to);
 	json_out_clear(out);
 	handshake_error(out, true, 0, "lag", message);
-	s->waiting = true; /* ended by LINE_LINK_WRITABLE */
-	if (!send_scratch(s))
-		return;
-	s->ending = true;
-	line_link_want_empty(s->link);
+	s->ending = send_scratch(s);
+	wait_for_link(s);
 }
 
 void subscriber_advance(struct subscriber *s)
 {
+	enum { MORE, ALL, FULL, LAGS } end = MORE;
+	struct json_out *out = s->source->scratch;
 	struct ring_item item;
+	size_t room;
 
 	if (!s->live || s->waiting)
 		return;
-	for (int n = 0; n < TURN_MAX; n++) {
+	json_out_clear(out);
+	room = line_link_room(s->link);
+	for (int n = 0; n < TURN_MAX && end == MORE; n++) {
 		ring_peek(s->source->ring, &s->cursor, &item);
 		if (item.type == RING_NOTHING)
-			return;
-		if (item.type == RING_OVERWRITTEN && s->close_on_lag) {
-			end_lagging(s, &item);
-			return;
-		}
-		if (is_wanted(s, &item) && !send_item(s, &item)) {
-			s->waiting = true; /* ended by LINE_LINK_WRITABLE */
-			return;
-		}
-		ring_advance(&s->cursor, &item);
+			end = ALL;
+		else if (item.type == RING_OVERWRITTEN && s->close_on_lag)
+			end = LAGS;
+		else if (is_wanted(s, &item) && !add_item(s, &item, room))
+			end = FULL;
+		else
+			ring_advance(&s->cursor, &item);
 	}
-	wait_for_turn(s);
+	if (out->len)
+		send_scratch(s);
+	if (end == MORE)
+		wait_for_turn(s);
+	else if (end == FULL)
+		wait_for_link(s);
+	else if (end == LAGS)
+		end_lagging(s, &item);
 }
 
 static void resume(struct subscriber *s)

@@ -15,6 +15,9 @@
 #include "rights.h"
 
 #define READ_SIZE 16384
+/* The writing buffer that is kept while it is empty: what a turn of the loop writes in practice. To
+ * grow it anew each turn costs more than the writing. */
+#define KEPT_MAX 65536
 
 struct line_link {
 	struct ev_loop *loop;
@@ -69,7 +72,7 @@ static void watch(struct line_link *l)
 	    (ev_is_active(&l->io) && (l->io.events & (EV_READ | EV_WRITE)) == events))
 		return;
 	ev_io_stop(l->loop, &l->io);
-	ev_io_set(&l->io, l->io.fd, events);
+	ev_io_modify(&l->io, events);
 	if (events)
 		ev_io_start(l->loop, &l->io);
 }
@@ -91,7 +94,8 @@ static void write_out(struct line_link *l)
 			shutdown(l->io.fd, SHUT_RD);
 		}
 	}
-	buf_release(&l->out);
+	if (l->out.size > KEPT_MAX)
+		buf_release(&l->out);
 }
 
 static void end_reading(struct line_link *l, const char *why)

@@ -27,6 +27,7 @@ struct listener {
 	ev_io io;
 	ev_timer retry;
 	struct address local;
+	bool is_any;  /* bound to 0.0.0.0 or [::] */
 	bool starved; /* said so in the log */
 	bool closed;
 	void (*on_accept)(void *arg, int fd, const struct address *peer,
@@ -171,12 +172,21 @@ static void pause_accepting(struct listener *l, int error)
 	ev_timer_start(l->loop, &l->retry);
 }
 
+static bool is_any(const struct address *address)
+{
+	static const unsigned char zeros[16];
+	const unsigned char *octets;
+	unsigned n = address_octets(address, &octets);
+
+	return n && !memcmp(octets, zeros, n);
+}
+
 static void hand_over(struct listener *l, int fd, const struct address *peer)
 {
 	struct address local = {.len = sizeof local.storage};
 
 	/* A listener on 0.0.0.0 learns only here which address the client called. */
-	if (getsockname(fd, (struct sockaddr *)&local.storage, &local.len))
+	if (!l->is_any || getsockname(fd, (struct sockaddr *)&local.storage, &local.len))
 		local = l->local;
 	l->on_accept(l->arg, fd, peer, &local);
 }
@@ -230,6 +240,7 @@ struct listener *listener_new(struct ev_loop *loop, int fd,
 	l->arg = arg;
 	l->local.len = sizeof l->local.storage;
 	getsockname(fd, (struct sockaddr *)&l->local.storage, &l->local.len);
+	l->is_any = is_any(&l->local);
 	/* Linux hands the option on to accepted sockets. Replies are written whole; waiting for the
 	 * client's ACK (Nagle) would only delay the second of two. */
 	if (!address_is_unix(&l->local))

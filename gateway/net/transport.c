@@ -38,7 +38,7 @@ static void watch(struct transport *t)
 
 	if ((t->io.events & (EV_READ | EV_WRITE)) != events) {
 		ev_io_stop(t->loop, &t->io);
-		ev_io_set(&t->io, t->io.fd, events);
+		ev_io_modify(&t->io, events);
 		if (events)
 			ev_io_start(t->loop, &t->io);
 	}
@@ -238,7 +238,7 @@ const struct tls *transport_tls(const struct transport *t)
 
 const char *transport_failure(const struct transport *t)
 {
-	return t->wire.failure;
+	return t->wire.failure ? t->wire.failure : "";
 }
 
 bool transport_failed_in_tls(const struct transport *t)

@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "delivery/delivery.h"
@@ -104,7 +105,7 @@ static void report_reply(struct session *s)
 {
 	const struct smtp_reply *reply = smtp_last_reply(s->smtp);
 	const struct session_said said = {
-		.by = s->by[0] ? s->by : NULL,
+		.by = s->asked && s->asked->by[0] ? s->asked->by : NULL,
 		.delivery = delivery_name(s->listener->delivery),
 		.labels = s->memory ? policy_memory_labels(s->memory) : NULL,
 		.quarantine = s->quarantine || s->quarantine_all,
@@ -136,7 +137,8 @@ static void report_reply(struct session *s)
 		if (s->message)
 			spool_message_free(&s->message);
 	}
-	s->by[0] = '\0';
+	if (s->asked)
+		s->asked->by[0] = '\0';
 	s->command_timer_runs = false;
 	s->body_began = 0;
 }
@@ -152,6 +154,16 @@ static void start_tls(struct session *s)
 	/* Under implicit TLS all that has come (behind a PROXY header, or while the name was looked
 	 * up) is TLS. */
 	transport_start_tls(s->transport, s->listener->tls, s->listener->smtp.implicit_tls);
+}
+
+/* Unless it is still to be told who decided: a refused handshake is the reply to the next command.
+ */
+static void forget_asked(struct session *s)
+{
+	if (!s->asked || s->asked->by[0])
+		return;
+	free(s->asked);
+	s->asked = NULL;
 }
 
 static void wait_for_input(struct session *s)
@@ -177,6 +189,7 @@ static void wait_for_input(struct session *s)
 		return;
 	}
 	set_input_timeout(s);
+	forget_asked(s);
 	transport_pump(s->transport);
 }
 

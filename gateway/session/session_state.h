@@ -29,6 +29,20 @@ enum session_wait {
 	SESSION_WAIT_DRAIN, /* the last octets go out */
 };
 
+/* What a question needs, and what its answer left: most of a session's memory, given back while its
+ * client is silent. */
+struct session_asked {
+	struct hook_request request;
+	struct hook_message message_facts;
+	struct hook_tls tls_facts;
+	struct hook_tls_peer peer_facts;
+	struct hook_proxy proxy_facts;
+	char proxy_ip[ADDRESS_IP_SIZE];
+	char by[65]; /* who decided the last verdict, "" when nobody */
+	/* Where the service that delivers has put this message, "": nowhere. */
+	char ref[VERDICT_REF_MAX + 1];
+};
+
 struct session {
 	struct list link; /* in host->sessions */
 	struct session_listener *listener;
@@ -45,14 +59,14 @@ struct session {
 	bool command_timer_runs;
 	bool banner_waits;
 	unsigned auth_failures;
-	struct verdict late;	       /* on wrong credentials, until the pause is over */
+	struct verdict *late; /* on wrong credentials, until the pause is over; else NULL */
 	enum disconnect_reason reason; /* used when the engine did not end the session itself */
 	bool reason_set;
 	ev_tstamp began;
 	ev_tstamp body_began; /* 0 outside a message's octets */
 
-	struct address peer, local; /* of the socket */
-	uint64_t client_key;	    /* what it is counted by; 0: it is not */
+	struct address_end peer, local; /* of the socket */
+	uint64_t client_key;		/* what it is counted by; 0: it is not */
 	uint64_t name_question;
 	char *client_name;	    /* NULL: none */
 	struct proxy_header *proxy; /* NULL: it came by none */
@@ -63,20 +77,9 @@ struct session {
 	char client_ip[ADDRESS_IP_SIZE], listener_ip[ADDRESS_IP_SIZE];
 	unsigned client_port, listener_port;
 
-	/* the open question */
-	uint64_t question;
+	uint64_t question;	      /* the open one; 0: none is */
+	struct session_asked *asked;  /* NULL while it idles */
 	struct policy_memory *memory; /* NULL before the first */
-	struct hook_request request;
-	struct hook_message message_facts;
-	struct hook_tls tls_facts;
-	struct hook_tls_peer peer_facts;
-	struct hook_proxy proxy_facts;
-	char proxy_ip[ADDRESS_IP_SIZE];
-	char by[65]; /* who decided the last verdict, "" when nobody */
-
-	/* Where the service that delivers has put this message, "": nowhere. */
-	char ref[VERDICT_REF_MAX + 1];
-
 	/* A service wants the message held: this one, or all of the session. */
 	bool quarantine, quarantine_all;
 
@@ -121,7 +124,8 @@ void session_open_xclient(struct session *s);
 bool session_ask(struct session *s);
 /* The verdict that was held back takes effect. */
 void session_hook_after_pause(struct session *s);
-/* Fills request.context and what the hook needs. */
+void session_hook_forget_late(struct session *s);
+/* Fills asked->request: the context and what the hook needs. */
 void session_describe(struct session *s, enum hook hook);
 
 /* session_edit.c: for policy_ask(). */

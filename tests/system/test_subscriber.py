@@ -81,6 +81,69 @@ class SlowSubscriber(unittest.TestCase):
         raise AssertionError("the stream ended early")
 
 
+class Accounts(unittest.TestCase):
+    def test_only_these(self) -> None:
+        with Gateway(extra="events: {uids: [root, 12345]}\n") as gateway:
+            os.chmod(gateway.events_socket, 0o666)
+            os.chmod(gateway.events_socket.parent, 0o755)
+            code = (
+                "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+                "print(s.makefile().readline(), end='')"
+            )
+            for uid, first in ((0, "hello"), (12345, "hello"), (12346, "error")):
+                command = ["/usr/bin/python3", "-c", code, str(gateway.events_socket)]
+                line = json.loads(subprocess.run(command, user=uid, check=True, capture_output=True, timeout=60, cwd="/").stdout)
+                self.assertEqual(line["type"], first)
+            self.assertEqual((line["code"], line["fatal"]), ("not_allowed", True))
+
+
+class Redaction(unittest.TestCase):
+    SECRETS = ("alice", "bob", "carol", "127.0.0.1", "laptop", "secret")
+
+    def told(self, words: str) -> Dict[str, List[Dict[str, Any]]]:
+        """All that a subscriber is told of a session full of names, by the name of the event."""
+        with Gateway(extra=f"events: {{redact: [{words}]}}\n") as gateway:
+            with gateway.connect() as client:
+                client.start("EHLO alices-laptop", "MAIL FROM:<alice@example.org>", "RCPT TO:<bob@example.com>")
+                for line in ("RCPT TO:<carol@elsewhere.example>", "VRFY bob", "secret bob", "NOOP secret", "AUTH PLAIN secret"):
+                    client.say(line)
+                client.say("DATA")
+                client.say("Subject: secret\r\n\r\nhi bob\r\n.")
+                client.say("QUIT")
+            gateway.wait_for("disconnect")
+            with subscribe(gateway) as sock:
+                lines = sock.makefile("rb")
+                head = json.loads(lines.readline())["head"]
+                events: Dict[str, List[Dict[str, Any]]] = {}
+                for line in lines:
+                    message = json.loads(line)
+                    events.setdefault(message.get("event", ""), []).append(message.get("data"))
+                    if message.get("seq") == head:
+                        return events
+        raise AssertionError("the stream ended early")
+
+    def test_both(self) -> None:
+        events = self.told("client, mail")
+        for secret in self.SECRETS:
+            self.assertNotIn(secret, json.dumps(events).lower())
+        self.assertEqual(events["connect"][0]["ip"], "127.0.0.0")
+        self.assertEqual(events["mail"][0]["address"], "*@example.org")
+        self.assertEqual(events["rcpt"][0]["address"], "*@example.com")
+        self.assertEqual([command["line"] for command in events["command"]][:3], ["EHLO *", "MAIL *", "RCPT *"])
+
+    def test_none(self) -> None:
+        """The session would have told all of it."""
+        text = json.dumps(self.told("")).lower()
+        self.assertEqual([secret for secret in self.SECRETS if secret not in text], [])
+
+    def test_one(self) -> None:
+        events = self.told("mail")
+        self.assertEqual(events["connect"][0]["ip"], "127.0.0.1")
+        self.assertEqual(events["ehlo"][0]["name"], "alices-laptop")
+        self.assertEqual(events["mail"][0]["address"], "*@example.org")
+        self.assertEqual(events["command"][0]["line"], "EHLO *")
+
+
 class Command(unittest.TestCase):
     def test_events_command(self) -> None:
         with Gateway() as gateway:

@@ -14,11 +14,11 @@ Message = Dict[str, Any]
 
 
 class Peer:
-    """A socket that speaks JSON lines, with a time limit on every read."""
+    """A socket that speaks JSON lines, with a time limit on every read and on the whole of every write."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.sock.settimeout(10)
+        self.sock.settimeout(60)  # nothing waits that long, unless something hangs
         self._file = sock.makefile("rb")
 
     def send(self, *messages: Message) -> None:
@@ -75,7 +75,7 @@ def running(service: gatepost.Service) -> Iterator[str]:
             yield path
         finally:
             service.stop()
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -118,7 +118,7 @@ class EventServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.path)
         self._listener.listen()
-        self._listener.settimeout(10)
+        self._listener.settimeout(60)
 
     def accept(self, epoch: str = "E1") -> Tuple[Peer, Message]:
         sock, _ = self._listener.accept()

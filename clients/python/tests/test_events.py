@@ -29,7 +29,7 @@ class Events(unittest.TestCase):
         self.first: List[Any] = []
         reader = threading.Thread(target=lambda: self.first.append(next(subscriber, None)))
         reader.start()
-        thread.join(10)
+        thread.join(60)
         peer, self.subscription = self.accepted[0]
         self.addCleanup(peer.close)
         self.peer, self.reader = peer, reader
@@ -40,7 +40,7 @@ class Events(unittest.TestCase):
         self.assertEqual((self.subscription["events"], self.subscription["from"]), (["mail", "policy.*"], "oldest"))
         gap = {"type": "gap", "from": 4, "to": 9, "lost": 6, "why": "lag"}
         self.peer.send(SUBSCRIBED, event(1, 0, address="a@x"), event(3, 1), gap, event(12, 9))
-        self.reader.join(10)
+        self.reader.join(60)
         items = self.first + [next(subscriber) for _ in range(3)]
         self.assertEqual([getattr(item, "seq", None) for item in items], [1, 3, None, 12])
         self.assertEqual((items[2].why, items[2].lost), ("lag", 6))
@@ -50,7 +50,7 @@ class Events(unittest.TestCase):
     def test_unannounced_loss_is_found(self) -> None:
         subscriber = self.subscribe(reconnect=False)
         self.peer.send(SUBSCRIBED, event(1, 0), event(5, 4))
-        self.reader.join(10)
+        self.reader.join(60)
         gap = next(subscriber)
         assert isinstance(gap, gatepost.Gap)
         self.assertEqual((gap.why, gap.start, gap.end, gap.lost), ("unexplained", 2, 4, 3))
@@ -59,7 +59,7 @@ class Events(unittest.TestCase):
     def test_reconnect_goes_on_after_the_last_event(self) -> None:
         subscriber = self.subscribe()
         self.peer.send(SUBSCRIBED, event(1, 0), event(2, 1))
-        self.reader.join(10)
+        self.reader.join(60)
         next(subscriber)
         self.peer.close()
         result: List[Any] = []
@@ -69,7 +69,7 @@ class Events(unittest.TestCase):
         self.addCleanup(peer.close)
         self.assertEqual(subscription["from"], {"epoch": "E1", "seq": 2})
         peer.send(dict(SUBSCRIBED, **{"from": 3}), event(3, 2))
-        reader.join(10)
+        reader.join(60)
         self.assertEqual(result[0].seq, 3)
 
     def reconnected(self, subscriber: gatepost.Subscriber) -> Any:

@@ -65,6 +65,36 @@ static void test_hello_shows_the_ring(void **state)
 	assert_true(oldest > 700 && oldest < 1000);
 }
 
+/* In one turn of the loop, workers send more than the ring holds: who reads loses nothing. */
+static void test_many_workers_at_once(void **state)
+{
+	static const char begin[] = "5 \"time\":\"t\",\"x\":\"";
+	enum { WORKERS = 12, EVENTS = 15 };
+	struct stage *stage = *state;
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	char line[1026];
+	int fds[WORKERS];
+	struct client c;
+
+	client_subscribe(stage, &c, ALL, NOW, 1, 0);
+	memset(line, 'x', sizeof line - 2);
+	memcpy(line, begin, sizeof begin - 1);
+	memcpy(line + sizeof line - 3, "\"\n", 3);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s", stage->hub_path);
+	for (int i = 0; i < WORKERS; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&name, sizeof name), 0);
+		stage_turn(stage); /* for the hub to take it */
+	}
+	for (int i = 0; i < WORKERS * EVENTS; i++)
+		assert_int_equal(write(fds[i / EVENTS], line, sizeof line - 1), sizeof line - 1);
+	client_read_until(&c, WORKERS * EVENTS);
+	assert_int_equal(c.lost, 0);
+	for (int i = 0; i < WORKERS; i++)
+		close(fds[i]);
+	client_close(&c);
+}
+
 static void test_event_of_the_hub(void **state)
 {
 	struct stage *stage = *state;
@@ -330,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_chain),
 		STAGED(test_hello_shows_the_ring),
+		STAGED(test_many_workers_at_once),
 		STAGED(test_event_of_the_hub),
 		STAGED(test_filter),
 		cmocka_unit_test(test_filter_over_a_long_ring),
