@@ -225,16 +225,14 @@ static void check_addresses(struct config_source *source, const struct config *c
 }
 
 /* `gatepost check` is given none, and cannot know. */
-static void check_passed(struct config_source *source, const char *listener,
-			 const struct config_listener *l)
+static void check_passed(struct config_source *source, const char *path, const char *address)
 {
-	const char *name = l->address ? strchr(l->address, ':') + 1 : "";
-	char path[CONFIG_PATH_SIZE], names[256];
+	const char *name = address ? strchr(address, ':') + 1 : "";
+	char names[256];
 
-	if (!l->address || strncmp(l->address, CONFIG_PASSED, strlen(CONFIG_PASSED)) != 0 ||
+	if (!address || strncmp(address, CONFIG_PASSED, strlen(CONFIG_PASSED)) != 0 ||
 	    !passed_is_known() || passed_socket(name, 0) >= 0)
 		return;
-	snprintf(path, sizeof path, "%.180s.address", listener);
 	config_source_fault(
 		source, path,
 		"no socket named \"%s\" was passed by the service manager; there is: %s", name,
@@ -264,9 +262,10 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 				       config->policies_len};
 	const struct named deliveries = {"deliveries", config->deliveries,
 					 sizeof *config->deliveries, config->deliveries_len};
-	char path[CONFIG_PATH_SIZE], delivery[CONFIG_PATH_SIZE];
+	char path[CONFIG_PATH_SIZE], address[CONFIG_PATH_SIZE], delivery[CONFIG_PATH_SIZE];
 
 	check_user(source, config);
+	check_passed(source, "http", config->http);
 	check_present(source, "listeners", config->listeners_len);
 	check_present(source, "deliveries", config->deliveries_len);
 	check_unique(source, &listeners);
@@ -280,7 +279,8 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 		snprintf(path, sizeof path, "listeners[%zu]", i);
 		check_tls(source, path, raw, from, l);
 		check_peers(source, path, l);
-		check_passed(source, path, l);
+		snprintf(address, sizeof address, "listeners[%zu].address", i);
+		check_passed(source, address, l->address);
 		resolve_any(source, path, l);
 		resolve_policies(source, path, &policies, &from->policies, l);
 		snprintf(delivery, sizeof delivery, "listeners[%zu].delivery", i);

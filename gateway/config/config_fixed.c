@@ -9,9 +9,9 @@
 #define TEXT_MAX 65536
 
 /* At the top; hostname because subscribers were told it. */
-static const char *const settings[] = {"hostname", "runtime_dir", "spool_dir", "user"};
+static const char *const settings[] = {"hostname", "runtime_dir", "spool_dir", "user", "http"};
 /* Mappings of which all settings are the hub's, but for what workers leave out of events. */
-static const char *const groups[] = {"events", "http", "nats"};
+static const char *const groups[] = {"events"};
 
 static bool is_one_of(const char *key, const char *const *words, size_t n)
 {

@@ -100,10 +100,7 @@ struct delivery_job *delivery_job_new(struct delivery *d, size_t size)
 	struct delivery_job *job = mem_new(size);
 
 	job->delivery = d;
-	job->began = ev_now(d->loop);
 	d->jobs++;
-	if (d->counters)
-		counters_add(&d->counters->running, 1);
 	return job;
 }
 
@@ -111,14 +108,14 @@ void delivery_job_free(struct delivery_job *job)
 {
 	struct delivery *d = job->delivery;
 
+	if (job->counted)
+		counters_take(&d->counters->running, 1);
 	if (d->kind->fini)
 		d->kind->fini(job);
 	spool_message_free(&job->message);
 	free(job->transaction);
 	free(job);
 	d->jobs--;
-	if (d->counters)
-		counters_take(&d->counters->running, 1);
 	free_if_unused(d);
 }
 
@@ -127,7 +124,7 @@ static void count_result(const struct delivery_job *job, const struct delivery_r
 	struct delivery *d = job->delivery;
 	int class = result->code / 100 - 2;
 
-	if (!d->counters || class < 0 || class >= COUNTERS_CLASSES)
+	if (!job->counted || class < 0 || class >= COUNTERS_CLASSES)
 		return;
 	counters_add(&d->counters->results[class], 1);
 	counters_latency_add(&d->counters->latency, ev_now(d->loop) - job->began);
@@ -160,6 +157,10 @@ void delivery_start(struct delivery *d, struct delivery_transaction **transactio
 	*message = NULL;
 	job->on_done = on_done;
 	job->arg = arg;
+	job->began = ev_now(d->loop);
+	job->counted = d->counters != NULL;
+	if (job->counted)
+		counters_add(&d->counters->running, 1);
 	*job_at = job;
 	d->kind->run(job);
 }

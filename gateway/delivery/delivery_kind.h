@@ -48,6 +48,7 @@ struct delivery {
 struct delivery_job {
 	struct delivery *delivery;
 	ev_tstamp began;
+	bool counted; /* as a message that is being delivered */
 	char *transaction;
 	struct spool_message *message;
 	void (*on_done)(void *arg, const struct delivery_result *result); /* NULL: abandoned */

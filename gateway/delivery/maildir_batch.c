@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,19 +103,33 @@ static const char *open_place(struct place *place, bool make)
 	return place->new_dir < 0 ? "open new" : NULL;
 }
 
+/* A new file in tmp/, with the lock that tells the sweep of another process that its writer lives.
+ * Where the file system has no locks, 36 hours must do. Between the two calls the sweep of a worker
+ * that just begins may take it for a leftover: then it is gone, and made again. */
+static int create_file(const struct file *file)
+{
+	int tmp_dir = file->place->tmp_dir;
+	struct stat status;
+
+	for (;;) {
+		int fd = openat(tmp_dir, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+		if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &status) != 0 || status.st_nlink)
+			return fd;
+		close(fd);
+	}
+}
+
 static const char *write_file(struct file *file)
 {
 	const char *failed = open_place(file->place, file->copy->make);
 
 	if (failed)
 		return failed;
-	file->fd = openat(file->place->tmp_dir, file->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			  0600);
+	file->fd = create_file(file);
 	if (file->fd < 0)
 		return "create in tmp";
 	file->in_tmp = true;
-	/* Only the sweep asks for the lock; where the file system has none, 36 hours must do. */
-	flock(file->fd, LOCK_EX | LOCK_NB);
 	if (!file_write(file->fd, buf_head(&file->copy->fields), file->copy->fields.len))
 		return "write fields";
 	if (!spool_message_copy(file->letter->message, file->fd))

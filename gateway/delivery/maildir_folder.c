@@ -162,8 +162,8 @@ static bool is_stale(const char *host, const char *rest, int fd)
 	return is_host(rest, host) && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* A writer that loses its file between creating and locking it fails to link and answers 451: the
- * sweep can never cost an answered message. */
+/* Removes only what it has the lock of: a writer that finds its file gone when it gets the lock
+ * makes it again (maildir_batch.c), so that the sweep costs no message. */
 const char *maildir_folder_sweep(const struct maildir_folder *f, const char *host)
 {
 	DIR *entries = opendir(f->tmp);

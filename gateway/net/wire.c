@@ -76,7 +76,8 @@ static void fail_in_tls(struct wire *w, const char *text)
 	if (!w->network->out.len)
 		return;
 	/* The alert tells the client why. If it does not fit now, it does not matter. */
-	n = send(w->fd, buf_head(&w->network->out), w->network->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = send(w->fd, buf_head(&w->network->out), w->network->out.len,
+		 MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n <= 0)
 		return;
 	count(w->counted_out, n);

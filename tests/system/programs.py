@@ -95,6 +95,11 @@ def opendkim() -> pathlib.Path:
     return _unpacked("opendkim") / "usr" / "sbin" / "opendkim"
 
 
+def promtool() -> pathlib.Path:
+    """Prometheus' checker. Debian's package would start a server."""
+    return _unpacked("prometheus") / "usr" / "bin" / "promtool"
+
+
 def processes_below(pid: int) -> List[int]:
     """The children of a process, theirs, and so on."""
     found: List[int] = []

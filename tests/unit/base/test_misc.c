@@ -114,13 +114,61 @@ static void test_log(void **state)
 	assert_non_null(strstr(out, "\"message\":\"quiet\"}\n"));
 }
 
+static size_t lines_in(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	size_t lines = 0;
+	int c;
+
+	assert_non_null(in);
+	while ((c = fgetc(in)) != EOF)
+		lines += c == '\n';
+	fclose(in);
+	return lines;
+}
+
+/* A file that is moved away, and a child that is told of the new one's descriptor. */
+static void test_log_file(void **state)
+{
+	char path[64], moved[72];
+	pid_t child;
+	int status, number;
+
+	(void)state;
+	snprintf(path, sizeof path, "/tmp/gatepost-log.%d", (int)getpid());
+	snprintf(moved, sizeof moved, "%s.1", path);
+	log_setup(LOG_INFO_LEVEL, false, "test");
+	log_share();
+	assert_int_equal(log_open("/nonexistent/log"), -1);
+	log_use(log_open(path));
+	number = log_descriptor();
+	log_info("one");
+	assert_int_equal(rename(path, moved), 0);
+	log_info("two");
+	log_use(log_open(path));
+	assert_int_equal(log_descriptor(), number);
+	child = fork();
+	if (!child) {
+		log_name("child");
+		log_info("three");
+		log_setup(LOG_ERROR_LEVEL, false, "child");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	log_info("the child has made this one too quiet");
+	assert_int_equal(lines_in(moved), 2);
+	assert_int_equal(lines_in(path), 1);
+	log_use(log_open(NULL));
+	unlink(path);
+	unlink(moved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_ident),
-		cmocka_unit_test(test_mem),
-		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_list),	 cmocka_unit_test(test_ident),
+		cmocka_unit_test(test_mem),	 cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

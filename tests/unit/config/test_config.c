@@ -153,6 +153,18 @@ static void test_every_setting(void **state)
 	config_file_fini(&loaded);
 }
 
+static void test_http(void **state)
+{
+	char *text = config_file_replace(full_file, "workers: 3\n",
+					 "workers: 3\nhttp: \"[::1]:8025\"\n");
+	struct loaded loaded;
+
+	(void)state;
+	assert_string_equal(load_good(text, &loaded)->http, "[::1]:8025");
+	config_file_fini(&loaded);
+	free(text);
+}
+
 static void check_defaults(const struct config *c)
 {
 	assert_string_equal(c->runtime_dir, "/run/gatepost");
@@ -197,6 +209,7 @@ static void test_defaults(void **state)
 
 	(void)state;
 	check_defaults(c);
+	assert_null(c->http);
 	gethostname(host, sizeof host - 1);
 	assert_int_equal(strcasecmp(c->hostname, host), 0);
 	sched_getaffinity(0, sizeof set, &set);
@@ -334,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_setting),
+		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_printed_defaults_load),
 		cmocka_unit_test(test_printed_defaults_load_whole),

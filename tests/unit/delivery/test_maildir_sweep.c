@@ -160,6 +160,39 @@ static void killed_while_storing(void **state)
 	assert_int_equal(scratch_count(letterbox.new), kept);
 }
 
+static unsigned sweeps_before_lock;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+/* A worker begins, and sweeps, between a writer's open() and flock(). */
+int __wrap_flock(int fd, int operation)
+{
+	struct maildir *other;
+	char error[256];
+
+	if (sweeps_before_lock && !(operation & LOCK_NB)) {
+		sweeps_before_lock--;
+		other = maildir_new(letterbox.inbox, LETTERBOX_HOST, error, sizeof error);
+		assert_non_null(other);
+		maildir_free(&other);
+	}
+	return __real_flock(fd, operation);
+}
+
+static void writer_that_is_swept_before_it_has_the_lock(void **state)
+{
+	char ref[128];
+
+	(void)state;
+	letterbox_open(LETTERBOX_HOST);
+	sweeps_before_lock = 3;
+	assert_int_equal(letterbox_store(LETTERBOX_ID, "hi\r\n", 4, ref), 0);
+	assert_int_equal(sweeps_before_lock, 0);
+	assert_int_equal(scratch_count(letterbox.new), 1);
+	assert_int_equal(scratch_count(letterbox.tmp), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, letterbox_setup, letterbox_teardown)
 
 int main(void)
@@ -167,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sweep),
 		TEST(sweep_of_no_files),
+		TEST(writer_that_is_swept_before_it_has_the_lock),
 		TEST(killed_while_storing),
 	};
 

@@ -1,0 +1,158 @@
+"""What a service manager sees of gatepost: notifications, the watchdog, sockets that it passes on, the units."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from typing import List
+
+from gateway import PATIENCE, PROGRAM, ROOT, Client, Gateway, free_port, unittest, wait_until
+
+UNITS = ROOT / "deploy" / "systemd"
+
+
+class Manager:
+    """The receiving end of NOTIFY_SOCKET."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.path = folder / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.settimeout(PATIENCE)
+
+    def next(self) -> List[str]:
+        """The next message but those of the watchdog."""
+        while True:
+            lines = self.socket.recv(4096).decode().split("\n")
+            if lines != ["WATCHDOG=1"]:
+                return lines
+
+    def __enter__(self) -> "Manager":
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.socket.close()
+
+
+class Notify(unittest.TestCase):
+    def test_a_life(self) -> None:
+        gateway = Gateway(workers=2)
+        with Manager(gateway.folder) as manager:
+            os.environ["NOTIFY_SOCKET"] = str(manager.path)
+            self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+            with gateway:
+                self.assertEqual(manager.next(), ["READY=1", "STATUS=2 workers serve"])
+                before = time.monotonic_ns() // 1000
+                gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+                first, second = manager.next()
+                self.assertEqual(first, "RELOADING=1")
+                self.assertRegex(second, r"^MONOTONIC_USEC=\d+$")
+                self.assertTrue(before <= int(second.partition("=")[2]) <= time.monotonic_ns() // 1000)
+                self.assertEqual(manager.next(), ["READY=1", "STATUS=2 workers serve"])
+                gateway.config.write_text("nonsense")
+                gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+                self.assertEqual(manager.next()[0], "RELOADING=1")
+                self.assertEqual(manager.next(), ["READY=1", "STATUS=The last reload was refused: see the log"])
+                gateway.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+                self.assertEqual(manager.next()[0], "STOPPING=1")
+
+    def test_watchdog(self) -> None:
+        gateway = Gateway()
+        with Manager(gateway.folder) as manager:
+            os.environ.update(NOTIFY_SOCKET=str(manager.path), WATCHDOG_USEC="200000")
+            self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
+            self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
+            with gateway:
+                beats = 0
+                while beats < 3:
+                    beats += manager.socket.recv(4096) == b"WATCHDOG=1"
+
+
+class Activation(unittest.TestCase):
+    def start(self, gateway: Gateway, port: int, name: str) -> "subprocess.Popen[bytes]":
+        text = gateway.config.read_text()
+        gateway.config.write_text(text.replace(f"'127.0.0.1:{gateway.port}'", "'fd:smtp'"))
+        with open(gateway.log, "ab") as log:
+            return subprocess.Popen(
+                ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", f"--fdname={name}", PROGRAM, "serve", "-c", str(gateway.config)],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def connect(self, port: int) -> Client:
+        """The activator binds in its own time."""
+
+        def attempt() -> object:
+            try:
+                return Client(port)
+            except ConnectionRefusedError:
+                return None
+
+        return wait_until(attempt, "the activator")
+
+    def test_all_workers_share_the_socket_that_was_passed(self) -> None:
+        gateway, port = Gateway(workers=2), free_port()
+        process = self.start(gateway, port, "smtp")
+        try:
+            with self.connect(port) as first:  # it is this one who makes it start
+                first.start("EHLO first", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
+                self.assertEqual(first.say("hi\r\n.")[:3], "250")
+                # A reload keeps it, and the worker that was replaced keeps its session.
+                process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "the new workers serve" in gateway.log_text(), "the reload")
+                with Client(port) as second:
+                    second.start("EHLO second")
+                self.assertEqual(first.say("NOOP")[:3], "250")
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(first.reply()[:9], "421 4.3.2")
+            self.assertEqual(process.wait(PATIENCE), 0, gateway.log_text())
+            self.assertEqual(len(gateway.stored()), 1)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            shutil.rmtree(gateway.folder)
+
+    def test_a_name_that_was_not_passed(self) -> None:
+        gateway, port = Gateway(), free_port()
+        process = self.start(gateway, port, "mail")
+        try:
+            with self.connect(port):
+                self.assertEqual(process.wait(PATIENCE), 78)
+            self.assertRegex(
+                gateway.log_text(),
+                re.escape(str(gateway.config)) + r':\d+: listeners\[0\]\.address: no socket named "smtp" was passed by the service manager; there is: mail\n',
+            )
+        finally:
+            if process.poll() is None:
+                process.kill()
+            shutil.rmtree(gateway.folder)
+
+    def test_check_is_given_none(self) -> None:
+        gateway = Gateway()
+        gateway.config.write_text(gateway.config.read_text().replace(f"'127.0.0.1:{gateway.port}'", "'fd:smtp'"))
+        result = subprocess.run([PROGRAM, "check", "-c", str(gateway.config)], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        result = subprocess.run([PROGRAM, "serve", "-c", str(gateway.config)], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("there is: none", result.stderr)
+
+
+class Units(unittest.TestCase):
+    def test_systemd_takes_them(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="gatepost.", dir="/var/tmp") as folder:
+            for unit in UNITS.iterdir():
+                text = unit.read_text().replace("/usr/sbin/gatepost", PROGRAM)
+                (pathlib.Path(folder) / unit.name).write_text(text)
+            units = sorted(str(path) for path in pathlib.Path(folder).iterdir())
+            self.assertEqual(len(units), 2)
+            result = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual([line for line in result.stderr.splitlines() if folder in line or "gatepost" in line], [])
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
