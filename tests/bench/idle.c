@@ -1,11 +1,12 @@
 /* idle: holds connections to an SMTP server that do nothing, to tell what each costs it.
  *
- *   idle PORT COUNT plain|tls [OCTETS]
+ *   idle PORT COUNT plain|tls [OCTETS [FIRST]]
  *
  * Each connection says EHLO (with tls: STARTTLS and EHLO again) and, with OCTETS, sends one message
  * of that size. Then it prints "held" and waits for the end of its standard input. A port has
- * some 28,000 clients from one address, so they come from several. The client's side of TLS is
- * thrown away once nothing more is said; only its socket stays. */
+ * some 28,000 clients from one address, so they come from several; FIRST is the number of
+ * the first one among all that several such programs hold. The client's side of TLS is thrown away
+ * once nothing more is said; only its socket stays. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -159,16 +160,17 @@ static void hold(unsigned port, unsigned index, SSL_CTX *context, size_t octets)
 int main(int argc, char **argv)
 {
 	SSL_CTX *context = NULL;
-	unsigned port, count;
+	unsigned port, count, first;
 	size_t octets;
 
 	if (argc < 4) {
-		fputs("usage: idle PORT COUNT plain|tls [OCTETS]\n", stderr);
+		fputs("usage: idle PORT COUNT plain|tls [OCTETS [FIRST]]\n", stderr);
 		return EX_USAGE;
 	}
 	port = (unsigned)strtoul(argv[1], NULL, 10);
 	count = (unsigned)strtoul(argv[2], NULL, 10);
 	octets = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
+	first = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
 	raise_files(count);
 	if (strcmp(argv[3], "tls") == 0) {
 		context = SSL_CTX_new(TLS_client_method());
@@ -177,7 +179,7 @@ int main(int argc, char **argv)
 		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	}
 	for (unsigned i = 0; i < count; i++)
-		hold(port, i, context, octets);
+		hold(port, first + i, context, octets);
 	puts("held");
 	fflush(stdout);
 	while (getchar() != EOF)
