@@ -1,12 +1,11 @@
 /* idle: holds connections to an SMTP server that do nothing, to tell what each costs it.
  *
- *   idle PORT COUNT plain|tls [OCTETS [FIRST]]
+ *   idle PORT COUNT plain|tls [OCTETS [ADDRESS]]
  *
  * Each connection says EHLO (with tls: STARTTLS and EHLO again) and, with OCTETS, sends one message
- * of that size. Then it prints "held" and waits for the end of its standard input. A port has
- * some 28,000 clients from one address, so they come from several; FIRST is the number of
- * the first one among all that several such programs hold. The client's side of TLS is thrown away
- * once nothing more is said; only its socket stays. */
+ * of that size. Then it prints "held" and waits for the end of its standard input. They come from
+ * 127.0.0.ADDRESS (1): a port has some 28,000 clients from one address. The client's side of TLS is
+ * thrown away once nothing more is said; only its socket stays. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,10 +21,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ADDRESS_CLIENTS 20000
-#define SPARE_FILES	100
-#define WAIT_SECONDS	20
-#define LINE_LENGTH	70
+#define SPARE_FILES  100
+#define WAIT_SECONDS 20
+#define LINE_LENGTH  70
 
 struct connection {
 	int fd;
@@ -49,13 +47,13 @@ static void raise_files(unsigned count)
 		stop("so many open files");
 }
 
-static int dial(unsigned port, unsigned index)
+static int dial(unsigned port, unsigned address)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
 	struct timeval limit = {.tv_sec = WAIT_SECONDS};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
 
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + index / ADDRESS_CLIENTS);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + address);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons((in_port_t)port);
 	if (fd < 0)
@@ -144,9 +142,9 @@ static void send_message(struct connection *c, size_t octets)
 	command(c, ".\r\n", "250");
 }
 
-static void hold(unsigned port, unsigned index, SSL_CTX *context, size_t octets)
+static void hold(unsigned port, unsigned address, SSL_CTX *context, size_t octets)
 {
-	struct connection c = {.fd = dial(port, index)};
+	struct connection c = {.fd = dial(port, address)};
 
 	expect(&c, "220");
 	command(&c, "EHLO idle.example.com\r\n", "250");
@@ -160,17 +158,17 @@ static void hold(unsigned port, unsigned index, SSL_CTX *context, size_t octets)
 int main(int argc, char **argv)
 {
 	SSL_CTX *context = NULL;
-	unsigned port, count, first;
+	unsigned port, count, address;
 	size_t octets;
 
 	if (argc < 4) {
-		fputs("usage: idle PORT COUNT plain|tls [OCTETS [FIRST]]\n", stderr);
+		fputs("usage: idle PORT COUNT plain|tls [OCTETS [ADDRESS]]\n", stderr);
 		return EX_USAGE;
 	}
 	port = (unsigned)strtoul(argv[1], NULL, 10);
 	count = (unsigned)strtoul(argv[2], NULL, 10);
 	octets = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
-	first = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
+	address = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 1;
 	raise_files(count);
 	if (strcmp(argv[3], "tls") == 0) {
 		context = SSL_CTX_new(TLS_client_method());
@@ -179,7 +177,7 @@ int main(int argc, char **argv)
 		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	}
 	for (unsigned i = 0; i < count; i++)
-		hold(port, first + i, context, octets);
+		hold(port, address, context, octets);
 	puts("held");
 	fflush(stdout);
 	while (getchar() != EOF)

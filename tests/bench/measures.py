@@ -21,6 +21,7 @@ IDLE_WARM, IDLE_SAMPLE, IDLE_HELD = 50, 2000, 50000
 FILES_SPARE = 2000
 """Of a process: the kernel does not share connections out quite evenly."""
 LATENCY_BATCH, LATENCY_PAIRS = 4000, 10
+EVENTS = 1000000
 
 
 def note(text: str) -> None:
@@ -120,8 +121,8 @@ def _held_by_idle(server: Gatepost, places: Places, count: int, kind: str, octet
     """Idle connections after EHLO, held by so many programs `idle`."""
     share = -(-count // holders)
     commands = [
-        [str(program("idle")), str(server.port), str(min(share, count - first)), kind, str(octets), str(first)]
-        for first in range(0, count, share)
+        [str(program("idle")), str(server.port), str(min(share, count - place * share)), kind, str(octets), str(place + 1)]
+        for place in range(holders)
     ]
     with running_on(places.load):
         pipe = subprocess.PIPE
@@ -211,12 +212,27 @@ def large(places: Places, root: pathlib.Path, runs: int) -> Dict[str, Any]:
     return figures
 
 
+def _event_rate(server: Gatepost, places: Places) -> Dict[str, float]:
+    """Events a second from a worker that never rests to one subscriber, both played by the program `events`."""
+    run = server.folder / "run"
+    command = [str(program("events")), str(run / "hub.sock"), str(run / "events.sock"), str(EVENTS)]
+    with running_on(places.load):
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    if result.returncode:
+        raise RuntimeError(result.stderr.strip())
+    return dict(zip(("per_second", "received", "lost"), map(float, result.stdout.split())))
+
+
 def events(places: Places, root: pathlib.Path, runs: int, seconds: float) -> Dict[str, Any]:
-    """Messages a second with no subscriber, with one that reads and with one that never does; connections reused, no service: most events
-    a second there are."""
+    """Events to one subscriber; and messages a second with no subscriber, with one that reads and with one that never does, connections
+    reused, no service: most events a second there are."""
     kinds: Sequence[Optional[str]] = (None, "reads", "stuck")
     figures: Dict[str, Any] = {kind or "none": [] for kind in kinds}
+    figures["rate"] = []
     for turn in range(max(runs, 3)):
+        note(f"run {turn + 1}: events to one subscriber")
+        with gatepost(new_folder(root), places, Options()) as server:
+            figures["rate"].append(_event_rate(server, places))
         for kind in kinds:
             note(f"run {turn + 1}: subscriber: {kind or 'none'}")
             with gatepost(new_folder(root), places, Options(subscriber=kind)) as server:

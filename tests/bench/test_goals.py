@@ -38,6 +38,10 @@ def latency_pairs(*differences: float) -> List[Dict[str, Any]]:
     ]
 
 
+def event_rates(*values: float, lost: float = 0.0) -> List[Dict[str, float]]:
+    return [{"per_second": value, "received": 1e6 - lost, "lost": lost} for value in values]
+
+
 def made_up_figures() -> Dict[str, Any]:
     pairs = latency_pairs(20, 25, 30, -500)
     return {
@@ -48,7 +52,7 @@ def made_up_figures() -> Dict[str, Any]:
             "held_plain": {"count": 50000, "kib": 3.0, "workers": 3, "files": 20000}, "held_tls": {"count": 0, "failed": "no memory"},
         },
         "large": {"over_base_mib": [10.0, 65.0, 20.0], "seconds": [1.0, 1.0, 1.0]},
-        "events": {"per_second": [199999.0, 200000.0, 300000.0], "none": runs(1000, 1010), "reads": runs(990), "stuck": runs(940, 960)},
+        "events": {"rate": event_rates(199999, 200000, 300000), "none": runs(1000, 1010), "reads": runs(990), "stuck": runs(940, 960)},
         "workers": {"processors": 2, "1": runs(1000), "2": runs(1100)},
     }  # fmt: skip
 
@@ -121,10 +125,15 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(verdicts({"workers": {**figures, "processors": 4}}), [goals.MISSED])
         self.assertEqual(verdicts({"workers": {"processors": 4, "1": runs(1000), "2": runs(1800)}}), [goals.MET])
 
-    def test_events_without_their_program(self) -> None:
-        figures = {**made_up_figures()["events"], "per_second": [], "failed": "not built"}
+    def test_events(self) -> None:
+        """Those that were lost are said."""
+        figures = made_up_figures()["events"]
         first = goals.evaluate({"events": figures})[0]
-        self.assertEqual((first.verdict, first.why), (goals.NOT_MEASURED, "not built"))
+        self.assertEqual((first.verdict, first.why), (goals.MET, "none was lost"))
+        figures["rate"] = event_rates(199999, 199999, 900000, lost=1000)
+        first = goals.evaluate({"events": figures})[0]
+        self.assertEqual(first.verdict, goals.MISSED)
+        self.assertIn("3,000", first.why)
 
     def test_all_parts_are_judged(self) -> None:
         found = goals.evaluate(made_up_figures())
