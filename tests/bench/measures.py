@@ -15,7 +15,7 @@ Run = Dict[str, Any]
 KINDS = ("fresh", "reused")
 """A connection for each message; connections that send one message after the other."""
 
-MESSAGES_LEAST, MESSAGES_MOST = 200, 100000
+MESSAGES_LEAST, MESSAGES_MOST = 1000, 100000
 LARGE_COUNT, LARGE_SIZE = 50, 50 << 20
 IDLE_WARM, IDLE_SAMPLE, IDLE_HELD = 50, 2000, 50000
 FILES_SPARE = 2000
@@ -51,6 +51,7 @@ def one_load(server: Server, places: Places, seconds: float, reuse: bool, sender
     """A load of about so many seconds: short ones first tell how many messages that are."""
 
     def send(messages: int) -> float:
+        server.pids()  # waits for what a load before has left to do: Postfix lets clients wait while its queue is long
         return loads.smtp_source(server.port, places.load, messages, reuse, programs=senders)
 
     send(2 * loads.SESSIONS)
