@@ -1,6 +1,5 @@
 #include "events_command.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,29 +13,23 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "events_arguments.h"
 #include "protocol/event_json.h"
 #include "protocol/handshake.h"
 #include "protocol/jsonl.h"
 
-#define DEFAULT_SOCKET "/run/gatepost/events.sock"
-
 /* What the gateway may take for its first message. Without it, one that hangs would look like one
  * where nothing happens. */
-#define ANSWER_TIMEOUT_MS 10000
+#define ANSWER_TIMEOUT 10
+
+/* Then it is never silent for longer than between two heartbeats. */
+#define SILENCE_TIMEOUT 15
 
 /* Not an exit code: go on. */
 #define GO_ON (-1)
 
-struct arguments {
-	const char *program;
-	const char *socket;
-	bool oldest;
-	const char **patterns; /* patterns_len of them; as many as there are arguments fit */
-	size_t patterns_len;
-};
-
 struct tail {
-	const struct arguments *arguments;
+	const struct events_arguments *arguments;
 	int fd;
 	bool answered;
 	bool human, coloured;
@@ -51,64 +44,6 @@ static void on_signal(int number)
 	(void)number;
 	stopped = 1;
 }
-
-/* --- arguments --- */
-
-enum { OPTION_FROM = 256 };
-
-static const struct argp_option options[] = {
-	{"socket", 's', "PATH", 0, "The gateway's event socket (" DEFAULT_SOCKET ")", 0},
-	{"from", OPTION_FROM, "now|oldest", 0,
-	 "Begin with what happens next, or with the oldest event that the gateway still has", 0},
-	{"version", 'V', NULL, 0, "Print the version", -1},
-	{0}};
-
-static void add_pattern(struct arguments *arguments, const char *pattern, struct argp_state *state)
-{
-	for (const char *p = pattern; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			argp_error(state, "an EVENT is a word such as mail, policy.* or *");
-	arguments->patterns[arguments->patterns_len++] = pattern;
-}
-
-static error_t on_option(int key, char *value, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 's':
-		arguments->socket = value;
-		return 0;
-	case OPTION_FROM:
-		arguments->oldest = strcmp(value, "oldest") == 0;
-		if (!arguments->oldest && strcmp(value, "now") != 0)
-			argp_error(state, "--from must be now or oldest, not \"%s\"", value);
-		return 0;
-	case 'V':
-		printf("gatepost %s\n", GATEPOST_VERSION);
-		exit(EX_OK);
-	case ARGP_KEY_ARG:
-		add_pattern(arguments, value, state);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		add_pattern(arguments, "*", state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp argp = {
-	.options = options,
-	.parser = on_option,
-	.args_doc = "[EVENT...]",
-	.doc = "Prints what happens in the gateway, one event a line: for a reader on a terminal, "
-	       "else the JSON lines as they come.\v"
-	       "EVENT is the name of an event, such as mail, or policy.* for all that begin so. "
-	       "Without any, all events are printed. A gap line says how many events were missed, "
-	       "and why.\n\n"
-	       "Ends with 0 on SIGINT, SIGTERM and when its output is closed; with 69 when the "
-	       "gateway cannot be reached or closes the stream."};
 
 /* --- errors --- */
 
@@ -232,7 +167,7 @@ static int on_line(struct tail *tail, const char *text, size_t len)
 		code = on_error(tail, &line);
 	} else if (line.type != EVENT_LINE_OTHER && tail->human) {
 		put_human(tail, &line);
-	} else if (line.type != EVENT_LINE_OTHER) {
+	} else if (line.type != EVENT_LINE_OTHER || tail->arguments->raw) {
 		json_out_raw_octets(&tail->out, text, len);
 		json_out_raw(&tail->out, "\n");
 	}
@@ -267,7 +202,7 @@ static int on_input(struct tail *tail)
 static int wait_for_input(const struct tail *tail)
 {
 	struct pollfd fds[] = {{.fd = tail->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
-	struct timespec limit = {.tv_sec = ANSWER_TIMEOUT_MS / 1000};
+	struct timespec limit = {.tv_sec = tail->answered ? SILENCE_TIMEOUT : ANSWER_TIMEOUT};
 	sigset_t signals, before;
 	int n = 0;
 
@@ -276,12 +211,13 @@ static int wait_for_input(const struct tail *tail)
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	if (!stopped)
-		n = ppoll(fds, 2, tail->answered ? NULL : &limit, &before);
+		n = ppoll(fds, 2, &limit, &before);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (stopped || (n > 0 && fds[1].revents & (POLLERR | POLLHUP)))
 		return EX_OK;
 	if (n == 0)
-		return complain(tail, EX_UNAVAILABLE, "the gateway does not answer at %s",
+		return complain(tail, EX_UNAVAILABLE, "the gateway %s at %s",
+				tail->answered ? "has fallen silent" : "does not answer",
 				tail->arguments->socket);
 	return GO_ON;
 }
@@ -301,12 +237,12 @@ static bool dial(struct tail *tail)
 
 static int subscribe(struct tail *tail)
 {
-	const struct arguments *arguments = tail->arguments;
+	const struct events_arguments *arguments = tail->arguments;
 	struct json_out line = {0};
 	ssize_t n;
 
 	handshake_subscribe(&line, "gatepost events", arguments->patterns, arguments->patterns_len,
-			    arguments->oldest);
+			    &arguments->from);
 	n = send(tail->fd, line.data, line.len, MSG_NOSIGNAL);
 	json_out_fini(&line);
 	/* The gateway may have refused us before we spoke: then its error is there to be read. */
@@ -343,19 +279,14 @@ static void catch_signals(void)
 
 int events_command(int argc, char **argv)
 {
-	struct arguments arguments = {.program = argv[0], .socket = DEFAULT_SOCKET};
+	struct events_arguments arguments;
 	struct tail tail = {.arguments = &arguments, .fd = -1};
 	const char *no_colour = getenv("NO_COLOR");
 	int code;
 
-	argp_err_exit_status = EX_USAGE;
-	arguments.patterns = calloc((size_t)argc, sizeof *arguments.patterns);
-	if (!arguments.patterns || argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0) {
-		free(arguments.patterns);
-		return EX_USAGE;
-	}
+	events_arguments_read(&arguments, argc, argv);
 	catch_signals();
-	tail.human = isatty(STDOUT_FILENO);
+	tail.human = !arguments.raw && isatty(STDOUT_FILENO);
 	tail.coloured = tail.human && !(no_colour && *no_colour);
 	jsonl_init(&tail.in, JSONL_LINE_MAX);
 	code = run(&tail);
@@ -363,6 +294,6 @@ int events_command(int argc, char **argv)
 		close(tail.fd);
 	jsonl_fini(&tail.in);
 	json_out_fini(&tail.out);
-	free(arguments.patterns);
+	events_arguments_fini(&arguments);
 	return code;
 }

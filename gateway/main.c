@@ -11,7 +11,9 @@
 #include "config/config.h"
 #include "drive_command.h"
 #include "events_command.h"
+#include "net/passed.h"
 #include "process/master.h"
+#include "status_command.h"
 
 static const char overview[] =
 	"Usage: gatepost COMMAND [OPTION...]\n"
@@ -20,6 +22,7 @@ static const char overview[] =
 	"  serve -c FILE             accept mail\n"
 	"  check -c FILE             say whether a configuration would start\n"
 	"  check --defaults          print every setting with its default\n"
+	"  status [--watch]          print what the gateway does\n"
 	"  events [EVENT...]         print the event stream\n"
 	"  drive SOCKET [SCRIPT]     play the gateway against a policy service\n"
 	"\n"
@@ -57,18 +60,16 @@ static int serve_command(int argc, char **argv)
 	};
 	struct config *config;
 	const char *file = NULL;
-	int code;
 
 	argp_err_exit_status = EX_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &file) != 0)
 		return EX_USAGE;
+	passed_read();
 	config = config_load(file, stderr);
 	if (!config)
 		return errno ? EX_NOINPUT : EX_CONFIG;
 	ident_seed();
-	code = master_serve(config);
-	config_free(&config);
-	return code;
+	return master_serve(file, config);
 }
 
 int main(int argc, char **argv)
@@ -77,10 +78,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{"serve", serve_command},
-		{"check", check_command},
-		{"events", events_command},
-		{"drive", drive_command},
+		{"serve", serve_command},   {"check", check_command}, {"status", status_command},
+		{"events", events_command}, {"drive", drive_command},
 	};
 	char name[64];
 
@@ -103,7 +102,8 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	fprintf(stderr, "gatepost: there is no command \"%s\": use serve, check, events or drive\n",
+	fprintf(stderr,
+		"gatepost: there is no command \"%s\": use serve, check, status, events or drive\n",
 		argv[1]);
 	return EX_USAGE;
 }

@@ -1,7 +1,6 @@
 #include "event_json.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,19 +16,6 @@ static void put_name(struct json_out *out, const char *name)
 	json_out_raw(out, "\":");
 }
 
-/* Three decimals: what is real are milliseconds, and nobody wants twelve more digits of them. */
-static void put_real(struct json_out *out, double value)
-{
-	char digits[32];
-
-	if (!(fabs(value) < 1e15)) { /* nor NaN: JSON has no such number */
-		json_out_raw(out, "null");
-		return;
-	}
-	snprintf(digits, sizeof digits, "%.3f", value);
-	json_out_raw(out, digits);
-}
-
 static void put_field(struct json_out *out, const struct event_field *field)
 {
 	if (field->type == EVENT_OCTETS) {
@@ -42,7 +28,7 @@ static void put_field(struct json_out *out, const struct event_field *field)
 		json_out_integer(out, field->value.integer);
 		break;
 	case EVENT_REAL:
-		put_real(out, field->value.real);
+		json_out_real(out, field->value.real);
 		break;
 	case EVENT_BOOLEAN:
 		json_out_raw(out, field->value.boolean ? "true" : "false");
@@ -57,18 +43,17 @@ static void put_field(struct json_out *out, const struct event_field *field)
 
 void event_json_body(struct json_out *out, const struct event *event, const char *time)
 {
-	put_name(out, "time");
-	json_out_text(out, time);
-	json_out_raw(out, ",");
-	put_name(out, "event");
-	json_out_text(out, event_word(event->kind));
+	json_out_raw(out, "\"time\":");
+	json_out_word(out, time);
+	json_out_raw(out, ",\"event\":");
+	json_out_word(out, event_word(event->kind));
 	if (event->session) {
 		json_out_raw(out, ",\"session\":");
-		json_out_text(out, event->session);
+		json_out_word(out, event->session);
 	}
 	if (event->transaction) {
 		json_out_raw(out, ",\"transaction\":");
-		json_out_text(out, event->transaction);
+		json_out_word(out, event->transaction);
 	}
 	json_out_raw(out, ",\"data\":{");
 	for (size_t i = 0; i < event->fields_len; i++) {
@@ -104,6 +89,20 @@ void event_json_gap(struct json_out *out, uint64_t from, uint64_t to, const char
 	}
 	json_out_raw(out, ",\"why\":");
 	json_out_text(out, why);
+	json_out_raw(out, "}\n");
+}
+
+void event_json_heartbeat(struct json_out *out, const char *time, uint64_t seq, uint64_t head,
+			  uint64_t lost_total)
+{
+	json_out_raw(out, "{\"type\":\"heartbeat\",\"time\":");
+	json_out_text(out, time);
+	json_out_raw(out, ",\"seq\":");
+	json_out_integer(out, (int64_t)seq);
+	json_out_raw(out, ",\"head\":");
+	json_out_integer(out, (int64_t)head);
+	json_out_raw(out, ",\"lost_total\":");
+	json_out_integer(out, (int64_t)lost_total);
 	json_out_raw(out, "}\n");
 }
 

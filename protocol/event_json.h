@@ -19,6 +19,9 @@ void event_json_line(struct json_out *out, uint64_t seq, uint64_t prev, const ch
 		     size_t len);
 /* Appends {"type":"gap",...,"why":"lag"} with its LF; from 0: bounds and count are not known. */
 void event_json_gap(struct json_out *out, uint64_t from, uint64_t to, const char *why);
+/* Appends a heartbeat with its LF; see PROTOCOL.md for what the numbers are. */
+void event_json_heartbeat(struct json_out *out, const char *time, uint64_t seq, uint64_t head,
+			  uint64_t lost_total);
 
 /* What `gatepost events` shows of a line from the hub. */
 struct event_line {

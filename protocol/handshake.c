@@ -324,6 +324,18 @@ static bool read_from(const json_t *message, struct handshake_subscribe *subscri
 	return true;
 }
 
+static bool read_on_lag(const json_t *message, struct handshake_subscribe *subscribe,
+			struct handshake_error *error)
+{
+	const json_t *on_lag = json_object_get(message, "on_lag");
+	const char *word = json_string_value(on_lag);
+
+	subscribe->close_on_lag = word && !strcmp(word, "close");
+	if (on_lag && !subscribe->close_on_lag && (!word || strcmp(word, "gap") != 0))
+		return fail_type(error, "on_lag", "\"gap\" or \"close\"", on_lag);
+	return true;
+}
+
 bool handshake_read_subscribe(const char *line, size_t len, struct handshake_subscribe *subscribe,
 			      struct handshake_error *error)
 {
@@ -334,7 +346,8 @@ bool handshake_read_subscribe(const char *line, size_t len, struct handshake_sub
 	if (!message)
 		return false;
 	ok = read_name(message, "name", subscribe->name, sizeof subscribe->name, error) &&
-	     read_events(message, subscribe, error) && read_from(message, subscribe, error);
+	     read_events(message, subscribe, error) && read_from(message, subscribe, error) &&
+	     read_on_lag(message, subscribe, error);
 	json_decref(message);
 	return ok;
 }

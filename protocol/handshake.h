@@ -85,6 +85,7 @@ struct handshake_subscribe {
 	enum handshake_from from;
 	char epoch[65]; /* AFTER: the last event the subscriber has */
 	uint64_t seq;
+	bool close_on_lag; /* rather than a gap: the error "lag" and the end */
 };
 
 bool handshake_read_subscribe(const char *line, size_t len, struct handshake_subscribe *subscribe,
@@ -92,8 +93,9 @@ bool handshake_read_subscribe(const char *line, size_t len, struct handshake_sub
 /* `from` is the first seq that can come. */
 void handshake_subscribed(struct json_out *out, const char *epoch, uint64_t from,
 			  uint64_t replaying);
-/* What a subscriber such as `gatepost events` sends. `pattern` is an event, "prefix.*" or "*". */
+/* What a subscriber such as `gatepost events` sends. `pattern` is an event, "prefix.*" or "*"; of
+ * `from`, what is about the place and about lag. */
 void handshake_subscribe(struct json_out *out, const char *name, const char *const *patterns,
-			 size_t patterns_len, bool oldest);
+			 size_t patterns_len, const struct handshake_subscribe *from);
 
 #endif

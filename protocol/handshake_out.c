@@ -133,13 +133,21 @@ void handshake_subscribed(struct json_out *out, const char *epoch, uint64_t from
 }
 
 void handshake_subscribe(struct json_out *out, const char *name, const char *const *patterns,
-			 size_t patterns_len, bool oldest)
+			 size_t patterns_len, const struct handshake_subscribe *from)
 {
 	put_integer(out, "{\"type\":\"subscribe\",\"version\":", PROTOCOL_VERSION);
 	put_text(out, ",\"name\":", name);
 	json_out_raw(out, ",\"events\":[");
 	for (size_t i = 0; i < patterns_len; i++)
 		put_text(out, i ? "," : "", patterns[i]);
-	put_text(out, "],\"from\":", oldest ? "oldest" : "now");
+	if (from->from == HANDSHAKE_AFTER) {
+		put_text(out, "],\"from\":{\"epoch\":", from->epoch);
+		put_integer(out, ",\"seq\":", from->seq);
+		json_out_raw(out, "}");
+	} else {
+		put_text(out, "],\"from\":", from->from == HANDSHAKE_OLDEST ? "oldest" : "now");
+	}
+	if (from->close_on_lag)
+		put_text(out, ",\"on_lag\":", "close");
 	json_out_raw(out, "}\n");
 }

@@ -8,6 +8,12 @@ static void put_integer(struct json_out *out, const char *before, uint64_t value
 	json_out_integer(out, (int64_t)value);
 }
 
+static void put_word(struct json_out *out, const char *before, const char *word)
+{
+	json_out_raw(out, before);
+	json_out_word(out, word);
+}
+
 static void put_text(struct json_out *out, const char *before, const char *text)
 {
 	json_out_raw(out, before);
@@ -79,7 +85,7 @@ static void put_mailbox(struct json_out *out, const struct hook_mailbox *mailbox
 
 static void put_helo(struct json_out *out, const struct hook_helo *helo)
 {
-	put_text(out, "\"verb\":", helo->verb);
+	put_word(out, "\"verb\":", helo->verb);
 	json_out_raw(out, ",");
 	put_octets(out, "name", helo->name);
 }
@@ -110,7 +116,7 @@ static void put_credentials(struct json_out *out, const struct hook_auth *auth)
 static void put_body(struct json_out *out, const struct hook_message *message,
 		     enum hook_body_mode mode)
 {
-	put_text(out, "{\"mode\":", hook_body_mode_word(mode));
+	put_word(out, "{\"mode\":", hook_body_mode_word(mode));
 	switch (mode) {
 	case HOOK_BODY_HEADERS:
 		json_out_raw(out, ",\"headers_b64\":");
@@ -137,7 +143,7 @@ static void put_body(struct json_out *out, const struct hook_message *message,
 
 static void put_disconnect(struct json_out *out, const struct hook_request *request)
 {
-	put_text(out, "\"reason\":", request->reason);
+	put_word(out, "\"reason\":", request->reason);
 	put_integer(out, ",\"commands\":", request->commands);
 	put_integer(out, ",\"messages\":", request->messages);
 	put_integer(out, ",\"errors\":", request->errors);
@@ -190,7 +196,7 @@ static void put_endpoint(struct json_out *out, const char *before,
 	if (!endpoint->ip)
 		return;
 	json_out_raw(out, before);
-	put_text(out, "\"ip\":", endpoint->ip);
+	put_word(out, "\"ip\":", endpoint->ip);
 	put_integer(out, ",\"port\":", endpoint->port);
 }
 
@@ -332,10 +338,10 @@ void hook_json_request(struct json_out *out, const struct hook_request *request,
 		put_integer(out, ",\"id\":", asking->id);
 		put_text(out, ",\"key\":", asking->key);
 	}
-	put_text(out, ",\"hook\":", hook_word(request->hook));
-	put_text(out, ",\"session\":", request->session);
+	put_word(out, ",\"hook\":", hook_word(request->hook));
+	put_word(out, ",\"session\":", request->session);
 	if (request->transaction)
-		put_text(out, ",\"transaction\":", request->transaction);
+		put_word(out, ",\"transaction\":", request->transaction);
 	if (asking->id) {
 		put_integer(out, ",\"attempt\":", asking->attempt);
 		put_integer(out, ",\"deadline_ms\":",

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "hook.h"
 
@@ -18,10 +19,12 @@ struct json_out {
 void json_out_fini(struct json_out *o);
 /* Keeps the memory for the next line. */
 void json_out_clear(struct json_out *o);
-/* Octets as they are: punctuation and text that is JSON already. */
-void json_out_raw(struct json_out *o, const char *text);
-void json_out_raw_octets(struct json_out *o, const char *data, size_t len);
+/* Room for n more octets; the caller counts them in `len` when they are written. */
+char *json_out_reserve(struct json_out *o, size_t n);
 void json_out_integer(struct json_out *o, int64_t value);
+/* Three decimals: what is real are milliseconds, and nobody wants twelve more digits of them. null
+ * for what JSON has no number for, and beyond 10^15. */
+void json_out_real(struct json_out *o, double value);
 /* A quoted and escaped string; the text must be valid UTF-8 (ours or checked). */
 void json_out_text(struct json_out *o, const char *text);
 /* "name":"..." of a client's octets: exact when they are UTF-8 without NUL and U+FFFD; otherwise
@@ -35,5 +38,32 @@ int json_out_octets_value(struct json_out *o, struct octets value);
 void json_out_words(struct json_out *o, const char *words);
 /* Base 64 in quotes (RFC 4648 section 4, with padding). */
 void json_out_base64(struct json_out *o, const char *data, size_t len);
+
+/* Octets as they are: punctuation and text that is JSON already. Here, so that a constant costs a
+ * few stores and no call. */
+static inline void json_out_raw_octets(struct json_out *o, const char *data, size_t len)
+{
+	if (!len)
+		return;
+	memcpy(o->size - o->len < len ? json_out_reserve(o, len) : o->data + o->len, data, len);
+	o->len += len;
+}
+
+static inline void json_out_raw(struct json_out *o, const char *text)
+{
+	json_out_raw_octets(o, text, strlen(text));
+}
+
+/* A quoted string that needs no escape, whatever its value: a word of the protocol, a time, an
+ * address, an identifier that we have made. */
+static inline void json_out_word(struct json_out *o, const char *word)
+{
+	size_t len = strlen(word);
+	char *to = json_out_reserve(o, len + 2);
+
+	to[0] = to[len + 1] = '"';
+	memcpy(to + 1, word, len);
+	o->len += len + 2;
+}
 
 #endif

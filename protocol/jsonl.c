@@ -6,6 +6,10 @@
 
 #include "grow.h"
 
+/* What is read at a time in practice. To grow it anew for each reading costs more than the lines.
+ */
+#define KEPT_MAX 65536
+
 void jsonl_init(struct jsonl *j, size_t max)
 {
 	*j = (struct jsonl){.max = max};
@@ -70,9 +74,12 @@ static bool is_blank(const char *line, size_t len)
 
 static void release(struct jsonl *j)
 {
+	j->start = j->len = j->searched = 0;
+	if (j->size <= KEPT_MAX)
+		return;
 	free(j->data);
 	j->data = NULL;
-	j->start = j->len = j->size = j->searched = 0;
+	j->size = 0;
 }
 
 bool jsonl_next(struct jsonl *j, char **line, size_t *len)

@@ -24,7 +24,7 @@ void jsonl_fini(struct jsonl *j);
  * jsonl_next until it returns false before feeding more. */
 bool jsonl_feed(struct jsonl *j, const char *data, size_t len);
 /* The next whole line, NUL-terminated in place (octets may include NULs of their own), valid until
- * the next call; false when there is none. Memory is given back when nothing is left. */
+ * the next call; false when there is none. When nothing is left, at most 64 KiB are kept. */
 bool jsonl_next(struct jsonl *j, char **line, size_t *len);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "quick_json.h"
 #include "utf8.h"
 
 /* jansson allows 2048 levels, each of which costs stack here and in every receiver. Brackets within
@@ -55,8 +56,10 @@ static bool integers_fit(json_t *value)
 json_t *strict_json_parse(const char *line, size_t len, char *problem, size_t size)
 {
 	json_error_t error;
-	json_t *value;
+	json_t *value = quick_json_object(line, len);
 
+	if (value)
+		return value;
 	if (is_too_deep(line, len)) {
 		snprintf(problem, size, "nested deeper than %d", STRICT_JSON_DEPTH_MAX);
 		return NULL;

@@ -9,6 +9,7 @@
 #include "edit_json.h"
 #include "grow.h"
 #include "handshake.h"
+#include "quick_json.h"
 #include "strict_json.h"
 
 __attribute__((format(printf, 3, 4))) static enum verdict_json
@@ -382,7 +383,10 @@ enum verdict_json verdict_json_decode(const char *line, size_t len, struct verdi
 	json_t *object;
 
 	*message = (struct verdict_message){.verdict = {.kind = VERDICT_ACCEPT}};
-	*error = (struct verdict_json_error){.code = "bad_json"};
+	error->code[0] = error->message[0] = '\0';
+	if (quick_json_is_accept(line, len, &message->id))
+		return VERDICT_JSON_REPLY;
+	memcpy(error->code, "bad_json", sizeof "bad_json");
 	object = strict_json_parse(line, len, error->message, sizeof error->message);
 	if (!object)
 		return VERDICT_JSON_BROKEN;

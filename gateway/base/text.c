@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -29,6 +30,26 @@ void text_escape(const char *data, size_t n, char *out, size_t size)
 		}
 	}
 	out[at] = '\0';
+}
+
+char *text_append_octets(char *at, char *end, const char *data, size_t n)
+{
+	size_t room = (size_t)(end - at) - 1;
+
+	assert(at < end);
+	at = mempcpy(at, data, n < room ? n : room);
+	*at = '\0';
+	return at;
+}
+
+char *text_append(char *at, char *end, const char *text)
+{
+	return text_append_octets(at, end, text, strlen(text));
+}
+
+void text_copy(char *out, size_t size, const char *text)
+{
+	text_append(out, out + size, text);
 }
 
 /* Digits at the front of `text`, at most 12 of them so that no later product overflows. */
@@ -81,16 +102,37 @@ bool text_size(const char *text, uint64_t *octets)
 	return *octets >> (10 * (found - units + 1)) == value;
 }
 
+#define TIME_SIZE sizeof "2026-11-24T11:03:15.482113Z"
+
+/* The date changes once a second and is asked for many times in it. */
+static const char *date_of(time_t second)
+{
+	static _Thread_local time_t known = -1;
+	static _Thread_local char date[24];
+	struct tm tm;
+
+	if (second != known) {
+		gmtime_r(&second, &tm);
+		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+		known = second;
+	}
+	return date;
+}
+
 void text_time(char *out, size_t size)
 {
 	struct timespec now;
-	struct tm tm;
-	char date[24];
+	const char *date;
+	char *at;
 
+	assert(size >= TIME_SIZE);
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out, size, "%s.%06ldZ", date, now.tv_nsec / 1000);
+	date = date_of(now.tv_sec);
+	at = mempcpy(out, date, strlen(date));
+	*at++ = '.';
+	for (long unit = 100000, left = now.tv_nsec / 1000; unit; left %= unit, unit /= 10)
+		*at++ = (char)('0' + left / unit);
+	memcpy(at, "Z", 2);
 }
 
 void text_mail_date(char *out, size_t size)

@@ -11,6 +11,12 @@ bool text_is(const char *data, size_t n, const char *word);
 /* Printable ASCII stays, all else (and quote and backslash) becomes \u00HH, so the result can stand
  * inside a JSON string. It always ends in NUL and is cut at `size`. */
 void text_escape(const char *data, size_t n, char *out, size_t size);
+/* Writes n octets at `at`, fewer where `end` comes first, and a NUL behind them, for which there
+ * must be room: at < end. Returns where that is: the next piece goes there. */
+char *text_append_octets(char *at, char *end, const char *data, size_t n);
+char *text_append(char *at, char *end, const char *text);
+/* Copies the text, cut so that it fits with its NUL. */
+void text_copy(char *out, size_t size, const char *text);
 /* "30s" "5m" "1h" "250ms" into seconds; false on anything else, on negatives, on overflow. */
 bool text_duration(const char *text, double *seconds);
 /* "512" "64K" "25M" "2G" (powers of 1024) into octets; false on anything else. */

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config_check.h"
+#include "config_fixed.h"
 #include "config_lines.h"
 #include "config_schema.h"
 #include "config_settings.h"
@@ -77,10 +78,13 @@ static char *make_room(const struct setting *s, size_t len, void *to, size_t *st
 {
 	struct config_blocks *blocks = to;
 	struct config_texts *texts = to;
+	struct config_uids *uids = to;
 
 	if (config_value_bit(s->kind, 0)) {
 		*stride = 0;
-		*(unsigned *)to = len || s->kind == KIND_GRANTS ? 0 : ~0u;
+		bool all = s->kind == KIND_HOOKS || s->kind == KIND_CLASSES;
+
+		*(unsigned *)to = len || !all ? 0 : ~0u;
 		return to;
 	}
 	if (s->kind == KIND_BLOCKS) {
@@ -88,6 +92,12 @@ static char *make_room(const struct setting *s, size_t len, void *to, size_t *st
 		blocks->items = mem_new(len * *stride);
 		blocks->len = len;
 		return (char *)blocks->items;
+	}
+	if (s->kind == KIND_UIDS) {
+		*stride = sizeof *uids->items;
+		uids->items = mem_new(len * *stride);
+		uids->len = len;
+		return (char *)uids->items;
 	}
 	*stride = sizeof *texts->items;
 	texts->items = mem_new(len * *stride);
@@ -206,6 +216,7 @@ static struct config *load_text(struct config_source *source, const char *data, 
 	if (!raw->hostname)
 		read_machine_name(source, &config->hostname);
 	config_check(source, raw, config);
+	config_fixed_read(source, raw, config);
 	config_schema_free(&raw);
 	if (source->faults)
 		config_free(&config);
@@ -258,6 +269,7 @@ void config_free(struct config **config)
 	if (!*config)
 		return;
 	free_group(SETTINGS_GATEWAY, *config);
+	config_fixed_free(*config);
 	free(*config);
 	*config = NULL;
 }

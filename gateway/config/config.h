@@ -58,9 +58,12 @@ struct config_blocks {
 	size_t len;
 };
 
+/* A listening socket that the service manager passes on: passed_socket() has it. */
+#define CONFIG_PASSED "fd:"
+
 struct config_listener {
 	char *name;
-	char *address; /* address_parse() takes it */
+	char *address; /* address_parse() takes it, or CONFIG_PASSED and a socket's name */
 	enum config_tls tls;
 	bool require_tls;
 	enum tls_client_certificates client_certificates;
@@ -88,6 +91,11 @@ struct config_certificate {
 struct config_uid {
 	bool set;
 	uid_t uid;
+};
+
+struct config_uids {
+	struct config_uid *items;
+	size_t len;
 };
 
 /* An exception to on_failure. */
@@ -143,13 +151,21 @@ struct config_limits {
 	uint64_t spool;	    /* octets; 0: no limit */
 };
 
+/* A setting that a running gateway cannot change, as the file has it. */
+struct config_fixed {
+	char setting[64];
+	char *text;
+	size_t line; /* 0: not in the file */
+};
+
 struct config {
 	char *hostname;
 	char *runtime_dir;
 	char *spool_dir;
 	char *user;
-	unsigned workers; /* "auto" is already a number here */
-	double drain_timeout;
+	char *http;					   /* address_parse() takes it; NULL: none */
+	unsigned workers;				   /* "auto" is already a number here */
+	double drain_timeout, drain_delay, retire_timeout; /* seconds */
 	struct config_listener *listeners;
 	size_t listeners_len;
 	struct {
@@ -170,11 +186,16 @@ struct config {
 	struct {
 		uint64_t ring; /* octets */
 		unsigned subscribers;
+		struct config_uids uids; /* none: everybody */
+		unsigned redact;	 /* 1u << EVENT_REDACT_x */
 	} events;
 	struct {
 		enum log_level level;
 		bool json;
+		char *file; /* NULL: standard error */
 	} log;
+	struct config_fixed *fixed;
+	size_t fixed_len;
 };
 
 /* Reads and checks the file. On any fault it returns NULL after writing to `errors` one line for
@@ -182,6 +203,10 @@ struct config {
  * that of the list entry or mapping that lacks it; at the top there is none. errno is then 0, or
  * why the file could not be read at all. */
 struct config *config_load(const char *path, FILE *errors);
+/* Whether a gateway that runs with `old` can go on with `new`, which `path` was loaded as. When it
+ * cannot, `errors` gets a line for each setting in the way, in the form of config_load()'s. */
+bool config_can_follow(const struct config *old, const struct config *new, const char *path,
+		       FILE *errors);
 /* Frees all of it and sets the pointer to NULL; NULL inside is fine. */
 void config_free(struct config **config);
 /* Every setting with its default, range and help, as commented YAML. */

@@ -9,6 +9,7 @@
 #include "config_deliveries.h"
 #include "config_policies.h"
 #include "net/address.h"
+#include "net/passed.h"
 
 /* Listeners, policies and deliveries as a list of names: the name is the first member of each. */
 struct named {
@@ -205,14 +206,14 @@ static void check_addresses(struct config_source *source, const struct config *c
 	for (size_t i = 0; i < config->listeners_len; i++) {
 		const char *text = config->listeners[i].address;
 
-		if (!text || !address_parse(text, &a) ||
-		    (!address_is_unix(&a) && !address_port(&a)))
+		if (!text || (address_parse(text, &a) && !address_is_unix(&a) && !address_port(&a)))
 			continue;
 		for (size_t j = 0; j < i; j++) {
 			const char *other = config->listeners[j].address;
 
-			if (!other || !address_parse(other, &b) || a.len != b.len ||
-			    memcmp(&a.storage, &b.storage, a.len) != 0)
+			if (!other || (strcmp(text, other) != 0 &&
+				       (!address_parse(other, &b) || a.len != b.len ||
+					memcmp(&a.storage, &b.storage, a.len) != 0)))
 				continue;
 			snprintf(path, sizeof path, "listeners[%zu].address", i);
 			config_source_fault(source, path,
@@ -221,6 +222,23 @@ static void check_addresses(struct config_source *source, const struct config *c
 			break;
 		}
 	}
+}
+
+/* `gatepost check` is given none, and cannot know. */
+static void check_passed(struct config_source *source, const char *listener,
+			 const struct config_listener *l)
+{
+	const char *name = l->address ? strchr(l->address, ':') + 1 : "";
+	char path[CONFIG_PATH_SIZE], names[256];
+
+	if (!l->address || strncmp(l->address, CONFIG_PASSED, strlen(CONFIG_PASSED)) != 0 ||
+	    !passed_is_known() || passed_socket(name, 0) >= 0)
+		return;
+	snprintf(path, sizeof path, "%.180s.address", listener);
+	config_source_fault(
+		source, path,
+		"no socket named \"%s\" was passed by the service manager; there is: %s", name,
+		passed_names(names, sizeof names));
 }
 
 /* Without privileges there is nothing to give up, so the setting does nothing. */
@@ -262,6 +280,7 @@ void config_check(struct config_source *source, const struct raw_config *raw, st
 		snprintf(path, sizeof path, "listeners[%zu]", i);
 		check_tls(source, path, raw, from, l);
 		check_peers(source, path, l);
+		check_passed(source, path, l);
 		resolve_any(source, path, l);
 		resolve_policies(source, path, &policies, &from->policies, l);
 		snprintf(delivery, sizeof delivery, "listeners[%zu].delivery", i);

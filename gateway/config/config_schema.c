@@ -123,6 +123,7 @@ static const cyaml_schema_field_t events_fields[] = {EVENTS_SETTINGS(FIELD_ONE, 
 #define RAW	   struct raw_log
 #define LOG_level  level
 #define LOG_format json
+#define LOG_file   file
 #define TO(key)	   log.LOG_##key
 static const struct setting log_settings[] = {LOG_SETTINGS(SETTING_ONE, SETTING_MANY)};
 static const cyaml_schema_field_t log_fields[] = {LOG_SETTINGS(FIELD_ONE, FIELD_MANY)

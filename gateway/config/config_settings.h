@@ -24,7 +24,7 @@ enum setting_kind {
 	KIND_FILE,     /* char *: absolute, readable now */
 	KIND_SECRET,   /* char *: what the one line of a file holds */
 	KIND_LOGIN,    /* char *: printable ASCII */
-	KIND_ADDRESS,  /* char *: host and port, or a Unix socket */
+	KIND_ADDRESS,  /* char *: host and port, a Unix socket, or one that was passed */
 	KIND_USER,     /* char *: an account */
 	KIND_UID,      /* struct config_uid: an account that is there, or a number */
 	KIND_WORKERS,  /* unsigned: a number or "auto" */
@@ -39,9 +39,11 @@ enum setting_kind {
 	KIND_SERVERS,  /* list -> struct config_texts of an IP and its port each */
 	KIND_BACKENDS, /* list -> struct config_texts of an IP and its port, or a Unix socket */
 	KIND_BLOCKS,   /* list -> struct config_blocks */
+	KIND_UIDS,     /* list -> struct config_uids: accounts that are there, or numbers */
 	KIND_HOOKS,    /* list -> unsigned mask; absent: all */
 	KIND_CLASSES,  /* list -> unsigned mask of failures; absent: all */
 	KIND_GRANTS,   /* list -> unsigned mask; absent: none */
+	KIND_REDACT,   /* list -> unsigned mask; absent: none */
 	KIND_POLICIES, /* list -> places, resolved by the cross checks */
 	KIND_POLICY,   /* size_t: a place, resolved by the cross checks */
 	KIND_DELIVERY, /* size_t: a place, resolved by the cross checks */
@@ -77,13 +79,19 @@ enum setting_kind {
 	    "Worker processes; auto: one for each processor this process may use.")                \
 	ONE(user, USER, DEFAULT, "gatepost", 0, 0, NULL,                                           \
 	    "Account to change to after binding, when started as root.")                           \
+	ONE(http, ADDRESS, OPTIONAL, "\"127.0.0.1:8025\"", 0, 0, NULL,                             \
+	    "Where /healthz, /readyz and /metrics are served. Without it: nowhere.")               \
 	ONE(drain_timeout, TIME, DEFAULT, "30s", 0, 3600, NULL,                                    \
-	    "How long open sessions may go on after the order to stop.")
+	    "How long open sessions may go on after the order to stop.")                           \
+	ONE(drain_delay, TIME, DEFAULT, "0s", 0, 3600, NULL,                                       \
+	    "How long new clients are still served after the order to stop.")                      \
+	ONE(retire_timeout, TIME, DEFAULT, "10m", 0, 86400, NULL,                                  \
+	    "How long sessions may go on as they are after a reload.")
 
 #define LISTENER_SETTINGS(ONE, MANY)                                                               \
 	ONE(name, NAME, REQUIRED, "mx", 0, 0, NULL, "Name in events and requests; unique.")        \
 	ONE(address, ADDRESS, REQUIRED, "\"0.0.0.0:25\"", 0, 0, NULL,                              \
-	    "IPv4:port, [IPv6]:port or unix:/path.")                                               \
+	    "IPv4:port, [IPv6]:port, unix:/path or fd:name.")                                      \
 	ONE(tls, WORD, DEFAULT, "none", 0, 0, "none starttls implicit",                            \
 	    "starttls: offered in EHLO; implicit: from the first octet.")                          \
 	ONE(require_tls, BOOL, DEFAULT, "false", 0, 0, "false true",                               \
@@ -240,11 +248,17 @@ enum setting_kind {
 #define EVENTS_SETTINGS(ONE, MANY)                                                                 \
 	ONE(ring, SIZE, DEFAULT, "64M", 65536, 17179869184.0, NULL,                                \
 	    "Memory for the events a late subscriber can still get.")                              \
-	ONE(subscribers, COUNT, DEFAULT, "64", 1, 10000, NULL, "Subscribers at a time.")
+	ONE(subscribers, COUNT, DEFAULT, "64", 1, 10000, NULL, "Subscribers at a time.")           \
+	MANY(uids, UIDS, OPTIONAL, "[siem]", 0, 64, NULL,                                          \
+	     "Accounts whose processes may subscribe. Without it: all that can open the socket.")  \
+	MANY(redact, REDACT, OPTIONAL, "[client, mail]", 0, 8, NULL,                               \
+	     "What events do not tell. client: who the client is; mail: whose mail it is.")
 
 #define LOG_SETTINGS(ONE, MANY)                                                                    \
 	ONE(level, WORD, DEFAULT, "info", 0, 0, "error warning info debug", "Least level shown.")  \
-	ONE(format, BOOL, DEFAULT, "text", 0, 0, "text json", "Form of the lines.")
+	ONE(format, BOOL, DEFAULT, "text", 0, 0, "text json", "Form of the lines.")                \
+	ONE(file, PATH, OPTIONAL, "/var/log/gatepost.log", 0, 512, NULL,                           \
+	    "File the lines are appended to. Without it: standard error.")
 
 /* One line of the table. `from` is the place in the raw struct, `to` the one in config.h's. */
 struct setting {

@@ -52,6 +52,11 @@ bool config_source_has(const struct config_source *s, const char *path)
 	return find_line(s, path, strlen(path)) != 0;
 }
 
+size_t config_source_line(const struct config_source *s, const char *path)
+{
+	return find_line(s, path, strlen(path));
+}
+
 /* "listeners[0].name", else "listeners[0]", else "listeners". */
 static size_t nearest_line(const struct config_source *s, const char *path)
 {

@@ -31,6 +31,8 @@ void config_source_fini(struct config_source *s);
 void config_source_add_line(struct config_source *s, const char *path, size_t line);
 /* True when the setting stands in the file. */
 bool config_source_has(const struct config_source *s, const char *path);
+/* Its line; 0 when it does not. */
+size_t config_source_line(const struct config_source *s, const char *path);
 /* Writes `file:line: path: message` with the line of the setting, or where it is absent that of the
  * list entry or mapping which lacks it. Path "": the whole file. */
 void config_source_fault(struct config_source *s, const char *path, const char *format, ...)

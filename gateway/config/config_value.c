@@ -143,6 +143,13 @@ static bool is_readable(const char *path)
 	return good;
 }
 
+/* The form only; whether it was passed is a cross check. */
+static bool is_passed(const char *text)
+{
+	return strncmp(text, CONFIG_PASSED, strlen(CONFIG_PASSED)) == 0 &&
+	       consists_of(text + strlen(CONFIG_PASSED), LETTERS DIGITS "_-.", NAME_MAX_OCTETS);
+}
+
 static bool is_address(const char *text)
 {
 	struct address address;
@@ -233,6 +240,15 @@ static bool read_word(const struct setting *s, const char *text, unsigned *place
 	return false;
 }
 
+static bool read_bool(const struct setting *s, const char *text, bool *to)
+{
+	unsigned place = 0;
+	bool good = read_word(s, text, &place);
+
+	*to = place != 0;
+	return good;
+}
+
 static bool read_action(const struct setting *s, const char *text, enum verdict_kind *to)
 {
 	unsigned place;
@@ -278,8 +294,6 @@ static bool read_uid(const char *text, struct config_uid *to)
 
 bool config_value_read(const struct setting *s, const char *text, void *to)
 {
-	unsigned place;
-
 	errno = 0;
 	switch (s->kind) {
 	case KIND_HOST:
@@ -300,7 +314,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_FILE:
 		return copy_if(text[0] == '/' && is_readable(text), text, to);
 	case KIND_ADDRESS:
-		return copy_if(is_address(text), text, to);
+		return copy_if(is_passed(text) || is_address(text), text, to);
 	case KIND_SERVERS:
 		return copy_if(is_server(text), text, to);
 	case KIND_BACKENDS:
@@ -310,6 +324,7 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_USER:
 		return copy_if(is_account(text), text, to);
 	case KIND_UID:
+	case KIND_UIDS:
 		return read_uid(text, to);
 	case KIND_WORKERS:
 		return read_workers(s, text, to);
@@ -322,15 +337,13 @@ bool config_value_read(const struct setting *s, const char *text, void *to)
 	case KIND_WORD:
 		return read_word(s, text, to);
 	case KIND_BOOL:
-		if (!read_word(s, text, &place))
-			return false;
-		*(bool *)to = place != 0;
-		return true;
+		return read_bool(s, text, to);
 	case KIND_ACTION:
 		return read_action(s, text, to);
 	case KIND_HOOKS:
 	case KIND_CLASSES:
 	case KIND_GRANTS:
+	case KIND_REDACT:
 		return read_bit(s, text, to);
 	case KIND_POLICIES:
 	case KIND_POLICY:
@@ -370,6 +383,9 @@ void config_value_free(const struct setting *s, void *to)
 		break;
 	case KIND_POLICIES:
 		free(*(size_t **)to);
+		break;
+	case KIND_UIDS:
+		free(*(struct config_uid **)to);
 		break;
 	case KIND_BLOCKS:
 		free(blocks->items);

@@ -1,6 +1,6 @@
 /* config_value: one text of the file as the value its setting wants.
  *
- * Pure, but for KIND_FILE and KIND_SECRET, which open the file, KIND_UID, which looks the account
+ * Pure, but for KIND_FILE and KIND_SECRET, which open the file, KIND_UID(S), which look the account
  * up, and the workers' "auto", which counts processors. */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
@@ -20,8 +20,7 @@
 bool config_value_read(const struct setting *setting, const char *text, void *to);
 /* What the setting wants, to follow "is not": "one of none, starttls, implicit". Returns `out`. */
 const char *config_value_want(const struct setting *setting, char out[CONFIG_WANT_SIZE]);
-/* The word of a bit of a KIND_HOOKS, KIND_CLASSES or KIND_GRANTS; NULL after the last one, and of
- * any other kind. */
+/* The word of a bit of a kind that is a mask; NULL after the last one, and of any other kind. */
 const char *config_value_bit(enum setting_kind kind, unsigned bit);
 /* Frees what the member at `to` owns. */
 void config_value_free(const struct setting *setting, void *to);

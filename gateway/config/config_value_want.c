@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "protocol/event_redact.h"
 #include "protocol/failure.h"
 #include "protocol/handshake.h"
 #include "protocol/hook.h"
@@ -58,6 +59,8 @@ const char *config_value_bit(enum setting_kind kind, unsigned bit)
 	case KIND_GRANTS:
 		return bit < HANDSHAKE_GRANT_MAX ? handshake_grant_word((enum handshake_grant)bit)
 						 : NULL;
+	case KIND_REDACT:
+		return event_redact_word(bit);
 	default:
 		return NULL;
 	}
@@ -76,11 +79,12 @@ static void write_bits(enum setting_kind kind, char *out, size_t size)
 static const char *const fixed[] = {
 	[KIND_HOST] = "a domain name",
 	[KIND_FILE] = "the absolute path of a file that can be read",
-	[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
+	[KIND_ADDRESS] = "an address: IPv4:port, [IPv6]:port, unix:/path or fd:name",
 	[KIND_SECRET] = "the absolute path of a file that others cannot read, with a "
 			"password as its one line",
 	[KIND_USER] = "the name of an account",
 	[KIND_UID] = "an account of this machine or a number below 4294967295",
+	[KIND_UIDS] = "an account of this machine or a number below 4294967295",
 	[KIND_DOMAINS] = "a domain name or any",
 	[KIND_SERVERS] = "an address: IPv4:port or [IPv6]:port",
 	[KIND_BACKENDS] = "an address: IPv4:port, [IPv6]:port or unix:/path",
@@ -135,6 +139,7 @@ const char *config_value_want(const struct setting *s, char out[CONFIG_WANT_SIZE
 	case KIND_HOOKS:
 	case KIND_CLASSES:
 	case KIND_GRANTS:
+	case KIND_REDACT:
 		write_bits(s->kind, out, CONFIG_WANT_SIZE);
 		break;
 	default:

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "delivery/delivery_kind.h"
 #include "delivery/spool.h"
+#include "shared/counters.h"
 
 static const struct delivery_kind *kind_of(const struct delivery_settings *settings)
 {
@@ -27,6 +28,7 @@ struct delivery *delivery_new(struct ev_loop *loop, const struct delivery_settin
 	d->kind = kind_of(settings);
 	d->loop = loop;
 	d->pool = pool;
+	d->counters = settings->counters;
 	d->name = mem_copy_string(settings->name);
 	if (!d->kind->open(d, settings, error, error_size))
 		delivery_free(&d);
@@ -98,7 +100,10 @@ struct delivery_job *delivery_job_new(struct delivery *d, size_t size)
 	struct delivery_job *job = mem_new(size);
 
 	job->delivery = d;
+	job->began = ev_now(d->loop);
 	d->jobs++;
+	if (d->counters)
+		counters_add(&d->counters->running, 1);
 	return job;
 }
 
@@ -112,13 +117,27 @@ void delivery_job_free(struct delivery_job *job)
 	free(job->transaction);
 	free(job);
 	d->jobs--;
+	if (d->counters)
+		counters_take(&d->counters->running, 1);
 	free_if_unused(d);
+}
+
+static void count_result(const struct delivery_job *job, const struct delivery_result *result)
+{
+	struct delivery *d = job->delivery;
+	int class = result->code / 100 - 2;
+
+	if (!d->counters || class < 0 || class >= COUNTERS_CLASSES)
+		return;
+	counters_add(&d->counters->results[class], 1);
+	counters_latency_add(&d->counters->latency, ev_now(d->loop) - job->began);
 }
 
 void delivery_job_done(struct delivery_job *job, const struct delivery_result *result)
 {
 	void (*on_done)(void *arg, const struct delivery_result *result) = job->on_done;
 
+	count_result(job, result);
 	spool_message_free(&job->message);
 	job->on_done = NULL;
 	if (on_done)

@@ -17,6 +17,7 @@
 
 #include "protocol/hook.h"
 
+struct counters_delivery;
 struct io_pool;
 struct relay_settings;
 struct spool_message;
@@ -33,6 +34,7 @@ struct delivery_settings {
 	bool service; /* a policy: what it accepts is delivered */
 	bool discard;
 	const char *hostname;
+	struct counters_delivery *counters; /* where it is counted; NULL: nowhere */
 };
 
 /* What may be offered to clients whose mail goes here. */

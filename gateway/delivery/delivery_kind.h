@@ -36,6 +36,7 @@ struct delivery {
 	const struct delivery_kind *kind;
 	struct ev_loop *loop;
 	struct io_pool *pool;
+	struct counters_delivery *counters; /* NULL: nobody counts */
 	char *name;
 	const char *word; /* "maildir" */
 	void *own;	  /* the kind's */
@@ -46,6 +47,7 @@ struct delivery {
 /* The first member of each kind's own job. */
 struct delivery_job {
 	struct delivery *delivery;
+	ev_tstamp began;
 	char *transaction;
 	struct spool_message *message;
 	void (*on_done)(void *arg, const struct delivery_result *result); /* NULL: abandoned */

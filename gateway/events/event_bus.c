@@ -11,7 +11,9 @@
 #include "base/text.h"
 #include "event_stream.h"
 #include "net/line_link.h"
+#include "shared/counters.h"
 #include "protocol/event_json.h"
+#include "protocol/event_redact.h"
 
 #define REDIAL_FIRST 0.1
 #define REDIAL_MAX   1.0
@@ -29,7 +31,9 @@ struct event_bus {
 	double delay;
 	struct buf kept;
 	struct json_out line;
+	unsigned redact; /* 1u << EVENT_REDACT_x */
 	uint64_t lost, lost_untold;
+	struct counters_slot *slot; /* NULL: nobody else counts */
 };
 
 static size_t room(const struct event_bus *bus)
@@ -130,20 +134,40 @@ struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, si
 	return bus;
 }
 
+void event_bus_redact(struct event_bus *bus, unsigned mask)
+{
+	bus->redact = mask;
+}
+
+void event_bus_count(struct event_bus *bus, struct counters_slot *slot)
+{
+	bus->slot = slot;
+}
+
+static void lose(struct event_bus *bus)
+{
+	bus->lost++;
+	bus->lost_untold++;
+	if (bus->slot)
+		counters_add(&bus->slot->events_lost, 1);
+}
+
 void event_bus_publish(struct event_bus *bus, const struct event *event)
 {
-	char text[32];
+	struct event_redacted redacted;
+	char now[32];
 	size_t start;
 
+	if (bus->slot)
+		counters_add(&bus->slot->events, 1);
 	json_out_clear(&bus->line);
-	snprintf(text, sizeof text, "%u ", (unsigned)event->kind);
-	json_out_raw(&bus->line, text);
+	json_out_integer(&bus->line, event->kind);
+	json_out_raw(&bus->line, " ");
 	start = bus->line.len;
-	text_time(text, sizeof text);
-	event_json_body(&bus->line, event, text);
+	text_time(now, sizeof now);
+	event_json_body(&bus->line, event_redact(event, bus->redact, &redacted), now);
 	if (bus->line.len - start > EVENT_STREAM_BODY_MAX || !tell_lost(bus, bus->line.len + 1)) {
-		bus->lost++;
-		bus->lost_untold++;
+		lose(bus);
 		return;
 	}
 	json_out_raw(&bus->line, "\n");

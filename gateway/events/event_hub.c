@@ -19,6 +19,8 @@
 #define WORKER_OUT_MAX 4096
 #define REFUSAL_MAX    4096
 
+#define HEARTBEAT 5.0
+
 /* At the end: turns of the loop for what the workers have sent. Without it, a worker that does not
  * end would keep the hub from ending. A turn without news can be one that read the middle of a long
  * line. */
@@ -31,10 +33,14 @@ struct event_hub {
 	char *name, *epoch, *software; /* of gateway */
 	struct ring *ring;
 	uint64_t news; /* connections and lines of workers */
+	uint64_t lost; /* by workers */
 	struct listener *worker_listener, *subscriber_listener;
 	struct list workers;
 	struct subscriber **subscribers; /* subscribers_len of subscribers_max */
 	unsigned subscribers_len, subscribers_max;
+	uid_t *uids; /* uids_len of them; none: everybody may subscribe */
+	size_t uids_len;
+	ev_timer heartbeat;
 	struct subscriber_source source;
 	struct json_out scratch;
 };
@@ -45,10 +51,23 @@ struct worker {
 	struct line_link *lines;
 };
 
+/* From the last one: one that closes is replaced by one that had its turn. */
 static void advance_subscribers(struct event_hub *hub)
 {
-	for (unsigned i = 0; i < hub->subscribers_len; i++)
+	for (unsigned i = hub->subscribers_len; i-- > 0;)
 		subscriber_advance(hub->subscribers[i]);
+}
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	const struct event_hub *hub = timer->data;
+	char now[32];
+
+	(void)loop;
+	(void)events;
+	text_time(now, sizeof now);
+	for (unsigned i = 0; i < hub->subscribers_len; i++)
+		subscriber_heartbeat(hub->subscribers[i], now);
 }
 
 static void free_worker(struct worker *worker)
@@ -72,6 +91,7 @@ static void on_worker_line(struct worker *worker)
 		free_worker(worker);
 		return;
 	}
+	hub->lost += record.lost;
 	if (record.lost)
 		ring_lose(hub->ring, record.lost);
 	else
@@ -120,29 +140,42 @@ static void on_refused(void *arg, enum line_link_event event)
 }
 
 /* No subscriber object for it: refusing must cost less than being refused. */
-static void refuse(struct event_hub *hub, int fd)
+static void refuse(struct event_hub *hub, int fd, uid_t uid, const char *code, const char *message)
 {
 	struct json_out *out = &hub->scratch;
 	struct line_link *link = line_link_new(hub->loop, fd, REFUSAL_MAX, on_refused, NULL);
 
-	log_warning("a subscriber was refused: there are %u", hub->subscribers_len);
+	log_warning("a subscriber (uid %d) was refused: %s", (int)uid, message);
 	json_out_clear(out);
-	handshake_error(out, true, 0, "too_many", "there are as many subscribers as allowed");
+	handshake_error(out, true, 0, code, message);
 	/* A new socket has room for it; the peer that still misses it sees the end. */
 	line_link_send(link, out->data, out->len);
 	line_link_flush(link);
 	line_link_free(&link);
 }
 
+static bool is_allowed(const struct event_hub *hub, uid_t uid)
+{
+	for (size_t i = 0; i < hub->uids_len; i++)
+		if (hub->uids[i] == uid)
+			return true;
+	return !hub->uids_len;
+}
+
 static void on_subscriber(void *arg, int fd, const struct address *peer,
 			  const struct address *local)
 {
 	struct event_hub *hub = arg;
+	uid_t uid = line_link_descriptor_uid(fd);
 
 	(void)peer;
 	(void)local;
+	if (!is_allowed(hub, uid)) {
+		refuse(hub, fd, uid, "not_allowed", "this account may not subscribe");
+		return;
+	}
 	if (hub->subscribers_len == hub->subscribers_max) {
-		refuse(hub, fd);
+		refuse(hub, fd, uid, "too_many", "there are as many subscribers as allowed");
 		return;
 	}
 	hub->subscribers[hub->subscribers_len++] =
@@ -176,9 +209,18 @@ struct event_hub *event_hub_new(struct ev_loop *loop, int worker_listener, int s
 						 .ring = hub->ring,
 						 .gateway = &hub->gateway,
 						 .scratch = &hub->scratch};
+	ev_timer_init(&hub->heartbeat, on_heartbeat, HEARTBEAT, HEARTBEAT);
+	hub->heartbeat.data = hub;
+	ev_timer_start(loop, &hub->heartbeat);
 	hub->worker_listener = listener_new(loop, worker_listener, on_worker, hub);
 	hub->subscriber_listener = listener_new(loop, subscriber_listener, on_subscriber, hub);
 	return hub;
+}
+
+void event_hub_allow(struct event_hub *hub, uid_t uid)
+{
+	hub->uids = mem_resize(hub->uids, (hub->uids_len + 1) * sizeof *hub->uids);
+	hub->uids[hub->uids_len++] = uid;
 }
 
 void event_hub_publish(struct event_hub *hub, const struct event *event)
@@ -191,6 +233,17 @@ void event_hub_publish(struct event_hub *hub, const struct event *event)
 	assert(hub->scratch.len <= EVENT_STREAM_BODY_MAX);
 	ring_push(hub->ring, event->kind, hub->scratch.data, hub->scratch.len);
 	advance_subscribers(hub);
+}
+
+void event_hub_tell(const struct event_hub *hub, struct event_hub_status *status)
+{
+	*status = (struct event_hub_status){.head = ring_head(hub->ring),
+					    .oldest = ring_oldest(hub->ring),
+					    .lost = hub->lost,
+					    .subscribers = hub->subscribers_len,
+					    .subscribers_max = hub->subscribers_max};
+	for (unsigned i = 0; i < hub->subscribers_len && i < EVENT_HUB_TOLD_MAX; i++)
+		subscriber_tell(hub->subscribers[i], &status->told[status->told_len++]);
 }
 
 /* Also accepts a worker that came and went while the hub was busy, and writes to subscribers as
@@ -215,6 +268,7 @@ void event_hub_free(struct event_hub **hub)
 		return;
 	listener_free(&old->subscriber_listener);
 	run_last_turns(old);
+	ev_timer_stop(old->loop, &old->heartbeat);
 	listener_free(&old->worker_listener);
 	list_each(at, after, &old->workers) free_worker(list_of(at, struct worker, link));
 	for (unsigned i = 0; i < old->subscribers_len; i++)
@@ -222,6 +276,7 @@ void event_hub_free(struct event_hub **hub)
 	free(old->subscribers);
 	ring_free(&old->ring);
 	json_out_fini(&old->scratch);
+	free(old->uids);
 	free(old->name);
 	free(old->epoch);
 	free(old->software);

@@ -1,5 +1,7 @@
 #include "subscriber.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +32,9 @@ struct subscriber {
 	void *arg;
 	char name[65];
 	bool live;
-	bool waiting;	 /* for the link or for its turn; else it has everything */
+	bool waiting; /* for the link or for its turn; else it has everything */
+	bool close_on_lag;
+	bool ending;	 /* the last line is on its way */
 	uint32_t wanted; /* 1u << EVENT_x */
 	struct ring_cursor cursor;
 	uint64_t prev; /* the last seq that was sent, or the end of the last gap */
@@ -80,6 +84,25 @@ static void wait_for_turn(struct subscriber *s)
 	ev_timer_start(s->source->loop, &s->turn);
 }
 
+/* A gap that the subscriber does not want: it gets the reason, all that is written before it first,
+ * and then the end. */
+static void end_lagging(struct subscriber *s, const struct ring_item *item)
+{
+	struct json_out *out = s->source->scratch;
+	char message[96];
+
+	snprintf(message, sizeof message,
+		 "the events %" PRIu64 " to %" PRIu64 " are not held any more", item->from,
+		 item->to);
+	json_out_clear(out);
+	handshake_error(out, true, 0, "lag", message);
+	s->waiting = true; /* ended by LINE_LINK_WRITABLE */
+	if (!send_scratch(s))
+		return;
+	s->ending = true;
+	line_link_want_empty(s->link);
+}
+
 void subscriber_advance(struct subscriber *s)
 {
 	struct ring_item item;
@@ -90,6 +113,10 @@ void subscriber_advance(struct subscriber *s)
 		ring_peek(s->source->ring, &s->cursor, &item);
 		if (item.type == RING_NOTHING)
 			return;
+		if (item.type == RING_OVERWRITTEN && s->close_on_lag) {
+			end_lagging(s, &item);
+			return;
+		}
 		if (is_wanted(s, &item) && !send_item(s, &item)) {
 			s->waiting = true; /* ended by LINE_LINK_WRITABLE */
 			return;
@@ -111,6 +138,16 @@ static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	resume(timer->data);
+}
+
+void subscriber_heartbeat(struct subscriber *s, const char *time)
+{
+	if (!s->live || s->ending)
+		return;
+	json_out_clear(s->source->scratch);
+	event_json_heartbeat(s->source->scratch, time, s->cursor.seq - 1,
+			     ring_head(s->source->ring), s->lost);
+	send_scratch(s); /* without room for it, the next one will do */
 }
 
 /* Where the subscriber begins. Returns the reason of the gap before that, NULL when there is none;
@@ -161,6 +198,7 @@ static void start(struct subscriber *s, const struct handshake_subscribe *subscr
 	ev_timer_stop(s->source->loop, &s->deadline);
 	memcpy(s->name, subscribe->name, sizeof s->name);
 	s->wanted = subscribe->events;
+	s->close_on_lag = subscribe->close_on_lag;
 	s->prev = s->cursor.seq - 1;
 	s->live = true;
 	json_out_clear(s->source->scratch);
@@ -213,6 +251,17 @@ static void on_down(struct subscriber *s)
 	s->on_closed(s->arg, s);
 }
 
+static void on_writable(struct subscriber *s)
+{
+	if (s->ending) {
+		log_info("subscriber \"%s\" is closed: it lags", s->name);
+		s->on_closed(s->arg, s);
+		return;
+	}
+	/* Not at once: a fast reader would have the whole ring in this turn. */
+	wait_for_turn(s);
+}
+
 static void on_link_event(void *arg, enum line_link_event event)
 {
 	struct subscriber *s = arg;
@@ -224,8 +273,7 @@ static void on_link_event(void *arg, enum line_link_event event)
 		on_line(s);
 		break;
 	case LINE_LINK_WRITABLE:
-		/* Not at once: a fast reader would have the whole ring in this turn. */
-		wait_for_turn(s);
+		on_writable(s);
 		break;
 	case LINE_LINK_DOWN:
 		on_down(s);
@@ -263,6 +311,17 @@ struct subscriber *subscriber_new(const struct subscriber_source *source, int fd
 			       ring_oldest(source->ring));
 	send_scratch(s);
 	return s;
+}
+
+void subscriber_tell(const struct subscriber *s, struct subscriber_status *status)
+{
+	*status = (struct subscriber_status){.uid = line_link_peer_uid(s->link), .live = s->live};
+	if (!s->live)
+		return;
+	memcpy(status->name, s->name, sizeof status->name);
+	status->lag = ring_head(s->source->ring) + 1 - s->cursor.seq;
+	status->sent = s->sent;
+	status->lost = s->lost;
 }
 
 void subscriber_free(struct subscriber **s)

@@ -117,3 +117,20 @@ unsigned address_port(const struct address *address)
 		return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
 	return 0;
 }
+
+void address_end(const struct address *address, struct address_end *end)
+{
+	_Static_assert(sizeof end->data >= sizeof(struct sockaddr_in6), "the longest there is");
+	*end = (struct address_end){0};
+	memcpy(end->data, &address->storage,
+	       address_is_unix(address) ? sizeof address->storage.ss_family : sizeof end->data);
+}
+
+void address_of_end(const struct address_end *end, struct address *address)
+{
+	*address = (struct address){0};
+	memcpy(&address->storage, end->data, sizeof end->data);
+	address->len = address->storage.ss_family == AF_INET6  ? sizeof(struct sockaddr_in6)
+		       : address->storage.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+							       : sizeof(sa_family_t);
+}

@@ -25,4 +25,13 @@ unsigned address_port(const struct address *address);
  * on a Unix socket. Valid as long as the address. */
 unsigned address_octets(const struct address *address, const unsigned char **octets);
 
+/* What is worth keeping of one end of a connection for as long as it lives: all but the path of a
+ * Unix socket. */
+struct address_end {
+	unsigned char data[28]; /* a struct sockaddr_in6 or a shorter one */
+};
+
+void address_end(const struct address *address, struct address_end *end);
+void address_of_end(const struct address_end *end, struct address *address);
+
 #endif

@@ -15,6 +15,9 @@
 #include "rights.h"
 
 #define READ_SIZE 16384
+/* The writing buffer that is kept while it is empty: what a turn of the loop writes in practice. To
+ * grow it anew each turn costs more than the writing. */
+#define KEPT_MAX 65536
 
 struct line_link {
 	struct ev_loop *loop;
@@ -69,7 +72,7 @@ static void watch(struct line_link *l)
 	    (ev_is_active(&l->io) && (l->io.events & (EV_READ | EV_WRITE)) == events))
 		return;
 	ev_io_stop(l->loop, &l->io);
-	ev_io_set(&l->io, l->io.fd, events);
+	ev_io_modify(&l->io, events);
 	if (events)
 		ev_io_start(l->loop, &l->io);
 }
@@ -91,7 +94,8 @@ static void write_out(struct line_link *l)
 			shutdown(l->io.fd, SHUT_RD);
 		}
 	}
-	buf_release(&l->out);
+	if (l->out.size > KEPT_MAX)
+		buf_release(&l->out);
 }
 
 static void end_reading(struct line_link *l, const char *why)
@@ -306,6 +310,12 @@ size_t line_link_pending(const struct line_link *l)
 	return l->out.len;
 }
 
+void line_link_want_empty(struct line_link *l)
+{
+	l->writable_due = true;
+	ev_feed_event(l->loop, &l->turn_end, EV_CUSTOM);
+}
+
 void line_link_pause(struct line_link *l, bool pause)
 {
 	if (l->paused == pause)
@@ -332,12 +342,17 @@ bool line_link_is_too_long(const struct line_link *l)
 	return l->in.too_long;
 }
 
-uid_t line_link_peer_uid(const struct line_link *l)
+uid_t line_link_descriptor_uid(int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof peer;
 
-	if (l->io.fd < 0 || getsockopt(l->io.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
 		return (uid_t)-1;
 	return peer.uid;
+}
+
+uid_t line_link_peer_uid(const struct line_link *l)
+{
+	return line_link_descriptor_uid(l->io.fd);
 }

@@ -16,7 +16,8 @@ struct line_link;
 enum line_link_event {
 	LINE_LINK_UP,	    /* connected (only for line_link_dial) */
 	LINE_LINK_LINE,	    /* a line: see line_link_line() */
-	LINE_LINK_WRITABLE, /* the writing buffer was full or half full and is empty again */
+	LINE_LINK_WRITABLE, /* the writing buffer was full or half full and is empty again, or see
+			     * line_link_want_empty() */
 	LINE_LINK_DOWN,	    /* could not connect, closed by the peer, error, line too long:
 			     * line_link_failure(). Nothing more comes; call line_link_free().
 			     * A peer whose line was too long can be told so before */
@@ -43,6 +44,8 @@ bool line_link_send_fd(struct line_link *l, const char *data, size_t len, int fd
 size_t line_link_room(const struct line_link *l);
 /* Octets not yet with the kernel. */
 size_t line_link_pending(const struct line_link *l);
+/* WRITABLE comes once all of them are with the kernel, however few they are. */
+void line_link_want_empty(struct line_link *l);
 /* Stops or resumes reading (a peer whose lines we cannot take yet). */
 void line_link_pause(struct line_link *l, bool pause);
 /* Writes what is pending as far as possible now (before closing, after a last message). */
@@ -54,5 +57,7 @@ const char *line_link_failure(const struct line_link *l);
 bool line_link_is_too_long(const struct line_link *l);
 /* The peer's uid (SO_PEERCRED); (uid_t)-1 when unknown. */
 uid_t line_link_peer_uid(const struct line_link *l);
+/* The same, before there is a link. */
+uid_t line_link_descriptor_uid(int fd);
 
 #endif

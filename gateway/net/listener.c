@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct listener {
 	ev_io io;
 	ev_timer retry;
 	struct address local;
+	bool is_any;  /* bound to 0.0.0.0 or [::] */
 	bool starved; /* said so in the log */
 	bool closed;
 	void (*on_accept)(void *arg, int fd, const struct address *peer,
@@ -122,6 +124,43 @@ int listener_bind(const struct address *address, bool reuse_port, char *error, s
 	return fd;
 }
 
+int listener_bind_beside(int first, char *error, size_t size)
+{
+	struct address address = {.len = sizeof address.storage};
+
+	/* The first one was bound without it, so that another program's socket at the address is
+	 * a fault and not a partner. */
+	if (getsockname(first, (struct sockaddr *)&address.storage, &address.len) ||
+	    !set_on(first, SOL_SOCKET, SO_REUSEPORT)) {
+		snprintf(error, size, "cannot share a listening socket: %s", strerror(errno));
+		return -1;
+	}
+	return listener_bind(&address, true, error, size);
+}
+
+int listener_copy(int fd, const char *name, char *error, size_t size)
+{
+	int listens = 0, type = 0, copy;
+	socklen_t len = sizeof listens;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || !listens || type != SOCK_STREAM) {
+		snprintf(error, size,
+			 "%s: is no stream socket that listens (in its socket unit: "
+			 "ListenStream= and Accept=no)",
+			 name);
+		return -1;
+	}
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0 || fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK)) {
+		snprintf(error, size, "%s: %s", name, strerror(errno));
+		if (copy >= 0)
+			close(copy);
+		return -1;
+	}
+	return copy;
+}
+
 static void pause_accepting(struct listener *l, int error)
 {
 	if (!l->starved)
@@ -133,38 +172,52 @@ static void pause_accepting(struct listener *l, int error)
 	ev_timer_start(l->loop, &l->retry);
 }
 
+static bool is_any(const struct address *address)
+{
+	static const unsigned char zeros[16];
+	const unsigned char *octets;
+	unsigned n = address_octets(address, &octets);
+
+	return n && !memcmp(octets, zeros, n);
+}
+
 static void hand_over(struct listener *l, int fd, const struct address *peer)
 {
 	struct address local = {.len = sizeof local.storage};
 
 	/* A listener on 0.0.0.0 learns only here which address the client called. */
-	if (getsockname(fd, (struct sockaddr *)&local.storage, &local.len))
+	if (!l->is_any || getsockname(fd, (struct sockaddr *)&local.storage, &local.len))
 		local = l->local;
 	l->on_accept(l->arg, fd, peer, &local);
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+/* At most `n` clients; false when there are no more for now. */
+static bool accept_some(struct listener *l, int n)
 {
-	struct listener *l = w->data;
-
-	(void)loop;
-	(void)revents;
-	for (int i = 0; i < ACCEPT_TURN_MAX && !l->closed; i++) {
+	for (int i = 0; i < n && !l->closed; i++) {
 		struct address peer = {.len = sizeof peer.storage};
-		int fd = accept4(w->fd, (struct sockaddr *)&peer.storage, &peer.len,
+		int fd = accept4(l->io.fd, (struct sockaddr *)&peer.storage, &peer.len,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			l->starved = false;
 			hand_over(l, fd, &peer);
 		} else if (errno == EAGAIN) {
-			break;
+			return false;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
 			pause_accepting(l, errno);
-			break;
+			return false;
 		} /* else that one client is gone again (ECONNABORTED and the like) */
 	}
+	return true;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	accept_some(w->data, ACCEPT_TURN_MAX);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
@@ -187,6 +240,7 @@ struct listener *listener_new(struct ev_loop *loop, int fd,
 	l->arg = arg;
 	l->local.len = sizeof l->local.storage;
 	getsockname(fd, (struct sockaddr *)&l->local.storage, &l->local.len);
+	l->is_any = is_any(&l->local);
 	/* Linux hands the option on to accepted sockets. Replies are written whole; waiting for the
 	 * client's ACK (Nagle) would only delay the second of two. */
 	if (!address_is_unix(&l->local))
@@ -210,4 +264,13 @@ void listener_free(struct listener **listener)
 	ev_timer_stop(l->loop, &l->retry);
 	close(l->io.fd);
 	reaper_add(l->loop, l, free);
+}
+
+void listener_finish(struct listener **listener)
+{
+	/* No more than fit into a queue: under a flood the rest is for whoever has the socket next.
+	 */
+	if (*listener)
+		accept_some(*listener, BACKLOG);
+	listener_free(listener);
 }

@@ -222,6 +222,11 @@ int tls_bits(const struct tls *t)
 	return SSL_get_cipher_bits(t->ssl, NULL);
 }
 
+bool tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl);
+}
+
 const char *tls_sni(const struct tls *t)
 {
 	return SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);

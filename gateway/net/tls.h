@@ -51,6 +51,8 @@ void tls_close(struct tls *t);
 const char *tls_version(const struct tls *t);
 const char *tls_cipher(const struct tls *t);
 int tls_bits(const struct tls *t);
+/* The handshake took up an earlier session. */
+bool tls_is_resumed(const struct tls *t);
 const char *tls_sni(const struct tls *t);
 /* "smtp", or NULL when the client did not ask for a protocol. */
 const char *tls_alpn(const struct tls *t);

@@ -38,7 +38,7 @@ static void watch(struct transport *t)
 
 	if ((t->io.events & (EV_READ | EV_WRITE)) != events) {
 		ev_io_stop(t->loop, &t->io);
-		ev_io_set(&t->io, t->io.fd, events);
+		ev_io_modify(&t->io, events);
 		if (events)
 			ev_io_start(t->loop, &t->io);
 	}
@@ -187,6 +187,12 @@ void transport_free(struct transport **transport)
 	reaper_add(t->loop, t, destroy);
 }
 
+void transport_count(struct transport *t, _Atomic uint64_t *in, _Atomic uint64_t *out)
+{
+	t->wire.counted_in = in;
+	t->wire.counted_out = out;
+}
+
 struct buf *transport_in(struct transport *t)
 {
 	return &t->wire.in;
@@ -232,7 +238,7 @@ const struct tls *transport_tls(const struct transport *t)
 
 const char *transport_failure(const struct transport *t)
 {
-	return t->wire.failure;
+	return t->wire.failure ? t->wire.failure : "";
 }
 
 bool transport_failed_in_tls(const struct transport *t)

@@ -14,6 +14,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "net/tls.h"
@@ -47,6 +48,9 @@ struct transport *transport_dial(struct ev_loop *loop, const struct address *add
 				 void *arg);
 /* Closes the socket now, frees after the loop turn, sets the pointer to NULL. */
 void transport_free(struct transport **t);
+/* Adds to both what goes over the wire, TLS and its handshake included; octets that come when
+ * nobody wants them any more are not in it. The counters have no other writer, and outlive `t`. */
+void transport_count(struct transport *t, _Atomic uint64_t *in, _Atomic uint64_t *out);
 struct buf *transport_in(struct transport *t);
 struct buf *transport_out(struct transport *t);
 /* Call after using the buffers: writes `out` as far as the kernel takes it, the rest when it can;

@@ -2,24 +2,24 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/mem.h"
 #include "linger.h"
 
-#define READ_MIN    4096  /* a command or a few */
-#define READ_MAX    65536 /* a client that fills every piece we offer: fewer system calls */
+#define READ_MAX    65536 /* most mails are had in one reading */
 #define NETWORK_MAX 32768 /* nearly two full TLS records each way */
 
 void wire_init(struct wire *w, int fd, size_t in_max, size_t out_max)
 {
 	assert(in_max && out_max);
-	*w = (struct wire){.fd = fd, .read_size = READ_MIN};
+	*w = (struct wire){.fd = fd};
 	buf_init(&w->in, in_max);
 	buf_init(&w->out, out_max);
-	buf_init(&w->network_in, NETWORK_MAX);
-	buf_init(&w->network_out, NETWORK_MAX);
 }
 
 void wire_fini(struct wire *w)
@@ -27,38 +27,60 @@ void wire_fini(struct wire *w)
 	tls_free(&w->tls);
 	buf_fini(&w->in);
 	buf_fini(&w->out);
-	buf_fini(&w->network_in);
-	buf_fini(&w->network_out);
+	if (w->network) {
+		buf_fini(&w->network->in);
+		buf_fini(&w->network->out);
+	}
+	free(w->network);
+	free(w->failure);
 }
 
 /* The buffer on the socket's side. */
 static struct buf *socket_in(struct wire *w)
 {
-	return w->stage == WIRE_PLAIN ? &w->in : &w->network_in;
+	return w->stage == WIRE_PLAIN ? &w->in : &w->network->in;
 }
 
 static struct buf *socket_out(struct wire *w)
 {
-	return w->stage >= WIRE_HANDSHAKE ? &w->network_out : &w->out;
+	return w->stage >= WIRE_HANDSHAKE ? &w->network->out : &w->out;
+}
+
+/* The one writer of a counter needs no locked instruction. */
+static void count(_Atomic uint64_t *to, ssize_t n)
+{
+	if (to)
+		atomic_store_explicit(to,
+				      atomic_load_explicit(to, memory_order_relaxed) + (uint64_t)n,
+				      memory_order_relaxed);
 }
 
 static void fail(struct wire *w, const char *prefix, const char *text)
 {
+	char failure[160];
+
 	if (w->failed || w->shut) /* once drained, there is nothing left to lose */
 		return;
-	snprintf(w->failure, sizeof w->failure, "%s%s", prefix, text);
+	snprintf(failure, sizeof failure, "%s%s", prefix, text);
+	w->failure = mem_copy_string(failure);
 	w->failed = true;
 	w->due = WIRE_DUE(TRANSPORT_FAILED);
 }
 
 static void fail_in_tls(struct wire *w, const char *text)
 {
+	ssize_t n;
+
 	w->failed_in_tls = true;
 	fail(w, "tls: ", text);
+	if (!w->network->out.len)
+		return;
 	/* The alert tells the client why. If it does not fit now, it does not matter. */
-	if (w->network_out.len && send(w->fd, buf_head(&w->network_out), w->network_out.len,
-				       MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
-		buf_consume(&w->network_out, w->network_out.len);
+	n = send(w->fd, buf_head(&w->network->out), w->network->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n <= 0)
+		return;
+	count(w->counted_out, n);
+	buf_consume(&w->network->out, w->network->out.len);
 }
 
 void wire_fail(struct wire *w, int error)
@@ -90,25 +112,24 @@ static void discard(struct wire *w)
 
 static void receive(struct wire *w)
 {
+	/* One for all: a buffer is then as large as what there was to read, and not as what there
+	 * might have been. A process has one loop. */
+	static char piece[READ_MAX];
 	struct buf *in = socket_in(w);
-	size_t room;
-	char *space = buf_space(in, w->read_size, &room);
+	size_t room = buf_room(in) < sizeof piece ? buf_room(in) : sizeof piece;
 	ssize_t n;
 
 	if (!room)
 		return;
-	n = recv(w->fd, space, room, MSG_DONTWAIT);
+	n = recv(w->fd, piece, room, MSG_DONTWAIT);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			wire_fail(w, errno);
 		return;
 	}
-	buf_added(in, (size_t)n);
+	count(w->counted_in, n);
+	buf_append(in, piece, (size_t)n);
 	w->socket_eof = n == 0;
-	if ((size_t)n == room && w->read_size < READ_MAX)
-		w->read_size *= 2;
-	else if (n < READ_MIN)
-		w->read_size = READ_MIN;
 	if (w->stage != WIRE_PLAIN)
 		return; /* TLS decides what it means */
 	if (w->socket_eof)
@@ -164,7 +185,7 @@ static void decrypt(struct wire *w)
 	if (result == TLS_FAILED)
 		fail_in_tls(w, tls_failure(w->tls));
 	else if (result == TLS_CLOSED ||
-		 (result == TLS_NEED_INPUT && w->socket_eof && !w->network_in.len))
+		 (result == TLS_NEED_INPUT && w->socket_eof && !w->network->in.len))
 		end_input(w);
 }
 
@@ -196,6 +217,7 @@ static bool send_out(struct wire *w)
 		ssize_t n = send(w->fd, buf_head(out), out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0) {
+			count(w->counted_out, n);
 			buf_consume(out, (size_t)n);
 		} else if (errno == EAGAIN) {
 			break;
@@ -218,26 +240,31 @@ static void move(struct wire *w)
 		step_tls(w);
 		if (w->failed)
 			return;
-		/* A full network_out stops TLS in the middle, in reading too (a handshake or
+		/* A full network->out stops TLS in the middle, in reading too (a handshake or
 		 * key update in answer); a reply in clear not yet out delays its begin. */
-		stuck = w->stage == WIRE_TURN || (w->tls && !buf_room(&w->network_out));
+		stuck = w->stage == WIRE_TURN || (w->tls && !buf_room(&w->network->out));
 		again = send_out(w) && stuck;
 	}
 }
 
 static void shut(struct wire *w)
 {
-	if (!w->finishing || w->shut || w->failed || w->out.len || w->network_out.len)
+	if (!w->finishing || w->shut || w->failed || w->out.len || socket_out(w)->len)
 		return;
 	if (w->stage == WIRE_SECURE && !w->notified) {
 		w->notified = true;
 		tls_close(w->tls);
 		send_out(w);
-		if (w->network_out.len || w->failed)
+		if (w->network->out.len || w->failed)
 			return;
 	}
-	shutdown(w->fd, SHUT_WR);
 	w->shut = true;
+	/* Many clients say QUIT and close, and our last reply resets the connection. Nothing of
+	 * theirs has to be waited for. */
+	if (shutdown(w->fd, SHUT_WR))
+		w->socket_eof = true;
+	else if (!w->socket_eof)
+		discard(w);
 	w->due |= WIRE_DUE(TRANSPORT_DRAINED);
 }
 
@@ -250,8 +277,10 @@ void wire_move(struct wire *w)
 	/* An idle connection, or one in the middle of a TLS record, holds no empty buffer. */
 	buf_release(&w->in);
 	buf_release(&w->out);
-	buf_release(&w->network_in);
-	buf_release(&w->network_out);
+	if (w->network) {
+		buf_release(&w->network->in);
+		buf_release(&w->network->out);
+	}
 }
 
 bool wire_wants_read(struct wire *w)
@@ -266,25 +295,34 @@ bool wire_wants_write(struct wire *w)
 	return !w->failed && (w->connecting || socket_out(w)->len);
 }
 
+static void add_network(struct wire *w)
+{
+	w->network = mem_new(sizeof *w->network);
+	buf_init(&w->network->in, NETWORK_MAX);
+	buf_init(&w->network->out, NETWORK_MAX);
+}
+
 void wire_start_tls(struct wire *w, struct tls_context *context, bool input_is_tls)
 {
 	assert(w->stage == WIRE_PLAIN && (input_is_tls || !w->in.len));
+	add_network(w);
 	if (w->in.len) {
-		/* `in` may be the larger of the two; network_in is then as large this once. */
+		/* `in` may be the larger of the two; network->in is then as large this once. */
 		size_t max = w->in.max > NETWORK_MAX ? w->in.max : NETWORK_MAX;
 
-		w->network_in = w->in;
-		w->network_in.max = max;
+		w->network->in = w->in;
+		w->network->in.max = max;
 		buf_init(&w->in, w->in.max);
 	}
-	w->tls = tls_new(context, &w->network_in, &w->network_out);
+	w->tls = tls_new(context, &w->network->in, &w->network->out);
 	w->stage = WIRE_TURN;
 }
 
 void wire_start_tls_to(struct wire *w, struct tls_client_context *context)
 {
 	assert(w->stage == WIRE_PLAIN && !w->in.len);
-	w->tls = tls_new_to(context, &w->network_in, &w->network_out);
+	add_network(w);
+	w->tls = tls_new_to(context, &w->network->in, &w->network->out);
 	w->stage = WIRE_TURN;
 }
 
@@ -297,5 +335,6 @@ void wire_finish(struct wire *w)
 	if (w->stage == WIRE_TURN)
 		w->stage = WIRE_PLAIN;
 	buf_fini(&w->in);
-	buf_fini(&w->network_in);
+	if (w->network)
+		buf_fini(&w->network->in);
 }

@@ -1,7 +1,7 @@
 /* wire: the octets of one connection, without a loop: a socket, the buffers, the TLS stage.
  *
- *      socket --recv--> network_in --> [ tls ] --> in     (plain: socket --recv--> in)
- *      socket <--send-- network_out <-- [ tls ] <-- out   (plain: socket <--send-- out)
+ *      socket --recv--> network.in --> [ tls ] --> in     (plain: socket --recv--> in)
+ *      socket <--send-- network.out <-- [ tls ] <-- out   (plain: socket <--send-- out)
  *
  * What became known is noted in `due`; transport tells it from the loop. */
 #ifndef NET_WIRE_H
@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "tls.h"
@@ -23,13 +24,18 @@ enum wire_stage {
 	WIRE_SECURE,
 };
 
+/* What TLS reads and writes. */
+struct wire_network {
+	struct buf in, out;
+};
+
 struct wire {
 	int fd;
 	struct buf in, out;
-	struct buf network_in, network_out;
+	struct wire_network *network; /* NULL while plain */
 	struct tls *tls;
 	enum wire_stage stage;
-	size_t read_size;
+	_Atomic uint64_t *counted_in, *counted_out; /* see transport_count(); NULL: nobody counts */
 	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
 	bool connecting; /* nothing can be read or written yet */
 	bool socket_eof; /* recv() has returned 0 */
@@ -39,7 +45,7 @@ struct wire {
 	bool shut;     /* all is sent, the writing side is shut */
 	bool failed;
 	bool failed_in_tls;
-	char failure[160];
+	char *failure; /* NULL: none */
 };
 
 /* Takes fd over; wire_fini() does not close it. */

@@ -21,6 +21,7 @@
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
 
+struct counters_policy;
 struct policy;
 
 struct policy_service_settings {
@@ -40,6 +41,7 @@ struct policy_service_settings {
 	unsigned facts;	 /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
 	bool uid_set;	 /* the process that listens must have this uid, else it is refused */
 	uid_t uid;
+	struct counters_policy *counters; /* where it is counted; NULL: nowhere */
 };
 
 /* Kept by the caller, unchanged, as long as the policy. */

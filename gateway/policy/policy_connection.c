@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
+#include "policy_blame.h"
+#include "policy_count.h"
 #include "policy_ids.h"
-#include "policy_report.h"
 #include "policy_request.h"
 #include "protocol/hook_json.h"
 #include "protocol/verdict_json.h"
@@ -22,34 +22,16 @@ struct policy_connection {
 	bool draining;
 };
 
-/* An unknown type is from a newer version, or a mistake: it is no answer, so nothing hangs on it.
- */
-static void note_unknown_type(struct policy_connection *connection, const char *message)
+static void remove_open(struct policy_connection *connection, struct policy_place *place)
 {
-	if (!connection->dial.unknown++)
-		log_warning("policy %s: ignored: %s", connection->dial.service->name, message);
+	policy_ids_remove(&connection->open, place);
+	policy_count_unsent(connection->dial.service, 1);
 }
 
-/* Tells whoever reads events, and the author. */
-static void blame(struct policy_connection *connection, const struct policy_call *call, uint64_t id,
-		  const char *code, const char *message)
+static void remove_all_open(struct policy_connection *connection)
 {
-	struct policy_dial *dial = &connection->dial;
-
-	policy_report_bad_reply(dial->callbacks, dial->service->name,
-				call ? call->ask->request : NULL, code, message);
-	handshake_error(&dial->out, false, id, code, message);
-	/* An author who does not read does not get it; we do not wait for him. */
-	policy_dial_send(dial);
-}
-
-static void blame_bad(struct policy_connection *connection, const struct policy_call *call,
-		      uint64_t id, const struct verdict_json_error *error)
-{
-	if (!connection->dial.bad++)
-		log_warning("policy %s: %s: %s", connection->dial.service->name, error->code,
-			    error->message);
-	blame(connection, call, id, error->code, error->message);
+	policy_count_unsent(connection->dial.service, connection->open.used);
+	policy_ids_fini(&connection->open);
 }
 
 /* What the decoder could not know: the hook, the grants, and whether its edits can be made. They
@@ -91,11 +73,11 @@ static struct policy_call *close_request(struct policy_connection *connection, u
 	if (!place)
 		return NULL;
 	call = place->value;
-	policy_ids_remove(&connection->open, place);
+	remove_open(connection, place);
 	if (call)
 		call->connection = NULL;
 	else
-		connection->dial.late++;
+		policy_blame_late(&connection->dial);
 	return call;
 }
 
@@ -107,15 +89,13 @@ static void take_answer(struct policy_connection *connection, struct verdict_mes
 	struct policy_call *call = close_request(connection, message->id, &known);
 
 	if (!known) {
-		connection->dial.unknown++;
-		blame(connection, NULL, message->id, "unknown_id",
-		      "no request with this id is open");
+		policy_blame_unknown_id(&connection->dial, message->id);
 		return;
 	}
 	if (valid && call)
 		valid = is_possible(connection, call, &message->verdict, error);
 	if (!valid)
-		blame_bad(connection, call, message->id, error);
+		policy_blame_bad(&connection->dial, call, message->id, error);
 	if (!call)
 		return;
 	if (valid) {
@@ -142,7 +122,7 @@ static void take_progress(struct policy_connection *connection,
 		policy_call_extend(call, (double)message->extend_ms / 1000,
 				   connection->dial.service);
 	else
-		connection->dial.late++;
+		policy_blame_late(&connection->dial);
 }
 
 static void take_drain(struct policy_connection *connection)
@@ -152,17 +132,6 @@ static void take_drain(struct policy_connection *connection)
 	connection->draining = true;
 	policy_dial_retire(&connection->dial);
 	connection->owner.on_drain(connection->owner.arg, connection);
-}
-
-static void take_broken(struct policy_connection *connection,
-			const struct verdict_json_error *error)
-{
-	struct policy_dial *dial = &connection->dial;
-
-	dial->bad++;
-	policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, error->code,
-				error->message);
-	policy_dial_break(dial, error->code, error->message);
 }
 
 /* True when there may be credit that was not there before. */
@@ -182,7 +151,8 @@ static bool take_message(struct policy_connection *connection, enum verdict_json
 		take_progress(connection, message);
 		return false;
 	case VERDICT_JSON_BAD_PROGRESS:
-		blame_bad(connection, call_of(connection, message->id), message->id, error);
+		policy_blame_bad(&connection->dial, call_of(connection, message->id), message->id,
+				 error);
 		return false;
 	case VERDICT_JSON_WINDOW:
 		connection->window = message->window;
@@ -197,10 +167,10 @@ static bool take_message(struct policy_connection *connection, enum verdict_json
 		take_drain(connection);
 		return false;
 	case VERDICT_JSON_UNKNOWN:
-		note_unknown_type(connection, error->message);
+		policy_blame_unknown_type(dial, error->message);
 		return false;
 	case VERDICT_JSON_BROKEN:
-		take_broken(connection, error);
+		policy_blame_broken(dial, error);
 		return false;
 	}
 	return false;
@@ -231,7 +201,7 @@ static void lose_all(struct policy_connection *connection)
 		call->broken |= connection->dial.broken;
 		policy_call_end(call, FAILURE_LOST);
 	}
-	policy_ids_fini(&connection->open);
+	remove_all_open(connection);
 }
 
 static void connection_on_dial(void *arg, enum policy_dial_event event)
@@ -257,6 +227,27 @@ static void connection_on_dial(void *arg, enum policy_dial_event event)
 	connection->owner.on_change(connection->owner.arg);
 }
 
+/* `like` has the loop, the settings and the socket. */
+static struct policy_connection *start(const struct policy_dial *like,
+				       const struct policy_connection_owner *owner,
+				       const struct policy_dial *predecessor)
+{
+	struct policy_connection *connection = mem_new(sizeof *connection);
+
+	connection->owner = *owner;
+	connection->dial = (struct policy_dial){
+		.loop = like->loop,
+		.settings = like->settings,
+		.service = like->service,
+		.callbacks = like->callbacks,
+		.socket = like->socket,
+		.on_event = connection_on_dial,
+		.arg = connection,
+	};
+	policy_dial_start(&connection->dial, predecessor);
+	return connection;
+}
+
 struct policy_connection *policy_connection_new(struct ev_loop *loop,
 						const struct policy_settings *settings,
 						const struct policy_service_settings *service,
@@ -264,38 +255,20 @@ struct policy_connection *policy_connection_new(struct ev_loop *loop,
 						const struct policy_callbacks *callbacks,
 						const struct policy_connection_owner *owner)
 {
-	struct policy_connection *connection = mem_new(sizeof *connection);
-
-	connection->owner = *owner;
-	connection->dial = (struct policy_dial){
+	const struct policy_dial like = {
 		.loop = loop,
 		.settings = settings,
 		.service = service,
 		.callbacks = callbacks,
 		.socket = socket,
-		.on_event = connection_on_dial,
-		.arg = connection,
 	};
-	policy_dial_start(&connection->dial, NULL);
-	return connection;
+
+	return start(&like, owner, NULL);
 }
 
 struct policy_connection *policy_connection_replace(const struct policy_connection *drained)
 {
-	struct policy_connection *connection = mem_new(sizeof *connection);
-
-	connection->owner = drained->owner;
-	connection->dial = (struct policy_dial){
-		.loop = drained->dial.loop,
-		.settings = drained->dial.settings,
-		.service = drained->dial.service,
-		.callbacks = drained->dial.callbacks,
-		.socket = drained->dial.socket,
-		.on_event = connection_on_dial,
-		.arg = connection,
-	};
-	policy_dial_start(&connection->dial, &drained->dial);
-	return connection;
+	return start(&drained->dial, &drained->owner, &drained->dial);
 }
 
 bool policy_connection_is_over(const struct policy_connection *connection)
@@ -308,7 +281,7 @@ void policy_connection_free(struct policy_connection **connection)
 	if (!*connection)
 		return;
 	policy_dial_fini(&(*connection)->dial);
-	policy_ids_fini(&(*connection)->open);
+	remove_all_open(*connection);
 	free(*connection);
 	*connection = NULL;
 }
@@ -358,13 +331,14 @@ enum failure policy_connection_ask(struct policy_connection *connection, struct 
 
 	assert(policy_connection_has_credit(connection));
 	id = policy_ids_add(&connection->open, call);
+	policy_count_sent(dial->service, 1);
 	failure = policy_request_write(&dial->out, call, id, &dial->registration, &fd);
 	if (failure == POLICY_NO_FAILURE && !send_request(connection, fd))
 		failure = FAILURE_OVERLOAD;
 	if (failure == POLICY_NO_FAILURE)
 		policy_call_sent(call, connection, id);
 	else
-		policy_ids_remove(&connection->open, policy_ids_find(&connection->open, id));
+		remove_open(connection, policy_ids_find(&connection->open, id));
 	return failure;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "policy_call.h"
+#include "policy_count.h"
 #include "policy_report.h"
 #include "protocol/hook_json.h"
 #include "protocol/jsonl.h"
@@ -72,6 +73,15 @@ static double next_delay(double delay)
 	return delay * 2 < DIAL_DELAY_MAX ? delay * 2 : DIAL_DELAY_MAX;
 }
 
+static void set_state(struct policy_dial *dial, enum policy_dial_state state)
+{
+	bool was_ready = dial->state == DIAL_READY, is_ready = state == DIAL_READY;
+
+	dial->state = state;
+	if (was_ready != is_ready)
+		policy_count_connection(dial->service, is_ready);
+}
+
 /* Its successor speaks for the socket: that this line has ended is no news. */
 static void drop_retired(struct policy_dial *dial, const char *message)
 {
@@ -80,7 +90,7 @@ static void drop_retired(struct policy_dial *dial, const char *message)
 		 dial->service->name, dial->socket, message, dial->late, dial->bad, dial->unknown);
 	line_link_free(&dial->link);
 	ev_timer_stop(dial->loop, &dial->timer);
-	dial->state = DIAL_WAITING;
+	set_state(dial, DIAL_WAITING);
 	dial->on_event(dial->arg, POLICY_DIAL_DOWN);
 }
 
@@ -96,7 +106,7 @@ static void drop(struct policy_dial *dial, const char *state, const char *messag
 	report_state(dial, state, message);
 	dial->late = dial->bad = dial->unknown = 0;
 	line_link_free(&dial->link);
-	dial->state = DIAL_WAITING;
+	set_state(dial, DIAL_WAITING);
 	/* A service that registers and dies at once is dialled as seldom as one that is away. */
 	if (was_ready && ev_now(dial->loop) - dial->ready_since >= DIAL_DELAY_MAX)
 		dial->delay = DIAL_DELAY_MIN;
@@ -215,7 +225,7 @@ static void take_register(struct policy_dial *dial)
 	dial->registration = reg;
 	dial->seen = true;
 	dial->broken = false;
-	dial->state = DIAL_READY;
+	set_state(dial, DIAL_READY);
 	dial->ready_since = ev_now(dial->loop);
 	report_state(dial, "ready", NULL);
 	dial->on_event(dial->arg, POLICY_DIAL_READY);
@@ -264,6 +274,7 @@ static void end(struct policy_dial *dial)
 	/* The one end that is the service's fault and comes without a line to judge. */
 	if (line_link_is_too_long(dial->link)) {
 		dial->broken = true;
+		policy_count_bad(dial->service);
 		policy_report_bad_reply(dial->callbacks, dial->service->name, NULL, "line_too_long",
 					failure);
 		tell_fatal(dial, "line_too_long", failure);
@@ -347,5 +358,6 @@ void policy_dial_fini(struct policy_dial *dial)
 	if (dial->link)
 		line_link_flush(dial->link); /* the last disconnects */
 	line_link_free(&dial->link);
+	set_state(dial, DIAL_WAITING);
 	json_out_fini(&dial->out);
 }

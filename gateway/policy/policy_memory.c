@@ -11,8 +11,8 @@
 
 struct slot {
 	size_t place;
-	struct verdict standing; /* until COMMAND: none */
-	enum hook hook;		 /* where it was given */
+	struct verdict *standing; /* NULL: none */
+	enum hook hook;		  /* where it was given */
 	char *keep_session, *keep_transaction;
 };
 
@@ -22,38 +22,46 @@ struct label {
 };
 
 struct policy_memory {
-	struct slot *slots;
-	size_t slots_len;
 	struct label *labels;
 	size_t labels_len;
 	char *words; /* all labels; NULL when there are none */
+	size_t slots_len;
+	struct slot slots[];
 };
 
 struct policy_memory *policy_memory_new(const size_t *chain, size_t chain_len)
 {
-	struct policy_memory *memory = mem_new(sizeof *memory);
+	struct policy_memory *memory =
+		mem_new(sizeof *memory + chain_len * sizeof memory->slots[0]);
 
 	memory->slots_len = chain_len;
-	memory->slots = mem_new(chain_len * sizeof *memory->slots);
 	for (size_t i = 0; i < chain_len; i++)
 		memory->slots[i].place = chain[i];
 	return memory;
 }
 
-static struct slot *slot_of(const struct policy_memory *memory, size_t place)
+static size_t slot_of(const struct policy_memory *memory, size_t place)
 {
 	size_t i = 0;
 
 	while (i < memory->slots_len && memory->slots[i].place != place)
 		i++;
 	assert(i < memory->slots_len); /* it is in the chain */
-	return &memory->slots[i];
+	return i;
 }
 
 static void forget_kept(char **kept)
 {
 	free(*kept);
 	*kept = NULL;
+}
+
+static void forget_standing(struct slot *slot)
+{
+	if (slot->standing)
+		verdict_fini(slot->standing);
+	free(slot->standing);
+	slot->standing = NULL;
 }
 
 /* --- labels --- */
@@ -124,8 +132,8 @@ void policy_memory_end_transaction(struct policy_memory *memory)
 		struct slot *slot = &memory->slots[i];
 
 		forget_kept(&slot->keep_transaction);
-		if (slot->standing.until == VERDICT_UNTIL_TRANSACTION)
-			verdict_fini(&slot->standing);
+		if (slot->standing && slot->standing->until == VERDICT_UNTIL_TRANSACTION)
+			forget_standing(slot);
 	}
 	for (size_t i = 0; i < memory->labels_len; i++)
 		if (!memory->labels[i].transaction)
@@ -140,7 +148,7 @@ void policy_memory_secure(struct policy_memory *memory)
 {
 	for (size_t i = 0; i < memory->slots_len; i++)
 		if (memory->slots[i].hook != HOOK_CONNECT)
-			verdict_fini(&memory->slots[i].standing);
+			forget_standing(&memory->slots[i]);
 }
 
 void policy_memory_clear(struct policy_memory *memory)
@@ -148,7 +156,7 @@ void policy_memory_clear(struct policy_memory *memory)
 	for (size_t i = 0; i < memory->slots_len; i++) {
 		struct slot *slot = &memory->slots[i];
 
-		verdict_fini(&slot->standing);
+		forget_standing(slot);
 		forget_kept(&slot->keep_session);
 		forget_kept(&slot->keep_transaction);
 	}
@@ -162,7 +170,6 @@ void policy_memory_free(struct policy_memory **memory)
 		return;
 	policy_memory_clear(*memory);
 	free((*memory)->labels);
-	free((*memory)->slots);
 	free(*memory);
 	*memory = NULL;
 }
@@ -200,15 +207,16 @@ static void copy_standing(struct verdict *to, const struct verdict *from)
 void policy_memory_take(struct policy_memory *memory, size_t place, enum hook hook,
 			const struct verdict *verdict)
 {
-	struct slot *slot = slot_of(memory, place);
+	struct slot *slot = &memory->slots[slot_of(memory, place)];
 
 	take_labels(memory, hook, verdict->labels);
 	take_kept(&slot->keep_session, verdict->keep_session);
 	take_kept(&slot->keep_transaction, verdict->keep_transaction);
 	if (verdict->until == VERDICT_UNTIL_COMMAND)
 		return;
-	verdict_fini(&slot->standing);
-	copy_standing(&slot->standing, verdict);
+	forget_standing(slot);
+	slot->standing = mem_new(sizeof *slot->standing);
+	copy_standing(slot->standing, verdict);
 	slot->hook = hook;
 }
 
@@ -229,12 +237,12 @@ static bool code_fits(int code, enum hook hook)
 bool policy_memory_standing(const struct policy_memory *memory, size_t place, enum hook hook,
 			    struct verdict *verdict)
 {
-	const struct slot *slot = slot_of(memory, place);
+	const struct slot *slot = &memory->slots[slot_of(memory, place)];
 
 	/* Whoever may log in is decided each time that somebody tries. */
-	if (slot->standing.until == VERDICT_UNTIL_COMMAND || hook == HOOK_AUTH)
+	if (!slot->standing || hook == HOOK_AUTH)
 		return false;
-	copy_standing(verdict, &slot->standing);
+	copy_standing(verdict, slot->standing);
 	if (verdict->code && !code_fits(verdict->code, hook))
 		verdict->code = 0;
 	return true;
@@ -243,7 +251,7 @@ bool policy_memory_standing(const struct policy_memory *memory, size_t place, en
 void policy_memory_kept(const struct policy_memory *memory, size_t place, const char **session,
 			const char **transaction)
 {
-	const struct slot *slot = slot_of(memory, place);
+	const struct slot *slot = &memory->slots[slot_of(memory, place)];
 
 	*session = slot->keep_session;
 	*transaction = slot->keep_transaction;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "policy_memory.h"
 #include "policy_report.h"
 
@@ -71,14 +72,19 @@ static void make_key(struct policy_question *question, const char *policy)
 	const struct hook_request *request = question->ask.request;
 	const char *about = request->transaction ? request->transaction : request->session;
 	unsigned number = request->hook == HOOK_RCPT ? request->index : 0;
-	char part[16] = "";
+	char part[16] = "", *at = question->key;
+	char *end = at + sizeof question->key;
 
 	if (!request->transaction)
 		number = request->commands;
 	if (number)
 		snprintf(part, sizeof part, ".%u", number);
-	snprintf(question->key, sizeof question->key, "%s.%s%s.%s", about, hook_word(request->hook),
-		 part, policy);
+	at = text_append(at, end, about);
+	at = text_append(at, end, ".");
+	at = text_append(at, end, hook_word(request->hook));
+	at = text_append(at, end, part);
+	at = text_append(at, end, ".");
+	text_append(at, end, policy);
 }
 
 static void question_on_end(struct policy_call *call);

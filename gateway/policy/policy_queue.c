@@ -1,7 +1,10 @@
 #include "policy_queue.h"
 
-void policy_queue_init(struct policy_queue *queue)
+#include "policy_count.h"
+
+void policy_queue_init(struct policy_queue *queue, const struct policy_service_settings *service)
 {
+	queue->service = service;
 	for (enum hook hook = 0; hook < HOOK_MAX; hook++)
 		list_init(&queue->waiting[hook]);
 	queue->len = 0;
@@ -13,6 +16,7 @@ void policy_queue_add(struct policy_queue *queue, struct policy_call *call)
 	call->serial = ++queue->serial;
 	list_append(&queue->waiting[call->ask->request->hook], &call->waiting);
 	queue->len++;
+	policy_count_waiting(queue->service, true);
 }
 
 void policy_queue_remove(struct policy_queue *queue, struct policy_call *call)
@@ -21,6 +25,7 @@ void policy_queue_remove(struct policy_queue *queue, struct policy_call *call)
 		return;
 	list_remove(&call->waiting);
 	queue->len--;
+	policy_count_waiting(queue->service, false);
 }
 
 struct policy_call *policy_queue_first(const struct policy_queue *queue, enum hook hook)

@@ -10,11 +10,12 @@
 
 struct policy_queue {
 	struct list waiting[HOOK_MAX];
+	const struct policy_service_settings *service;
 	size_t len;
 	uint64_t serial;
 };
 
-void policy_queue_init(struct policy_queue *queue);
+void policy_queue_init(struct policy_queue *queue, const struct policy_service_settings *service);
 void policy_queue_add(struct policy_queue *queue, struct policy_call *call);
 /* The call is out; nothing when it was not in. */
 void policy_queue_remove(struct policy_queue *queue, struct policy_call *call);

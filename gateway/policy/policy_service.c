@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "policy_breaker.h"
 #include "policy_connection.h"
+#include "policy_count.h"
 #include "policy_presence.h"
 #include "policy_queue.h"
 #include "policy_report.h"
@@ -153,6 +154,7 @@ static void report_breaker(struct policy_service *service)
 	if (service->said == service->breaker.state)
 		return;
 	service->said = service->breaker.state;
+	policy_count_breaker(service->settings, service->said);
 	log_warning("policy %s: the breaker is %s", service->settings->name, state);
 	policy_report_breaker(service->callbacks, service->settings->name, state);
 }
@@ -215,7 +217,7 @@ struct policy_service *policy_service_new(struct ev_loop *loop,
 	new->place = place;
 	new->callbacks = callbacks;
 	new->owner = *owner;
-	policy_queue_init(&new->queue);
+	policy_queue_init(&new->queue, service);
 	new->presence = (struct policy_presence){
 		.loop = loop, .on_change = service_on_presence, .arg = new};
 	policy_presence_start(&new->presence);
@@ -232,6 +234,7 @@ void policy_service_free(struct policy_service **service)
 	if (!*service)
 		return;
 	policy_presence_fini(&(*service)->presence);
+	policy_count_breaker((*service)->settings, BREAKER_CLOSED);
 	for (size_t i = 0; i < (*service)->connections_len; i++)
 		policy_connection_free(&(*service)->connections[i]);
 	for (size_t i = 0; i < (*service)->drained_len; i++)
@@ -301,6 +304,7 @@ void policy_service_try(struct policy_service *service, struct policy_call *call
 
 void policy_service_note(struct policy_service *service, struct policy_call *call)
 {
+	policy_count_end(service->settings, call);
 	switch (call->end) {
 	case POLICY_NO_FAILURE:
 	case FAILURE_TIMEOUT:

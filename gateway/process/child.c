@@ -7,15 +7,21 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ident.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "hub.h"
+#include "master_state.h"
+#include "net/handover.h"
+#include "net/passed.h"
 #include "privileges.h"
 #include "runtime.h"
+#include "shared/clients.h"
 #include "shared/counters.h"
 #include "worker.h"
 
@@ -28,10 +34,45 @@ const char *child_name(const struct child *child, char out[32])
 	return out;
 }
 
-unsigned child_slot(const struct child *child)
+struct counters_slot *child_counters(const struct master *m, const struct child *child)
 {
-	return (child->place - 1) * COUNTERS_GENERATIONS + child->generation % COUNTERS_GENERATIONS;
+	return counters_slot(m->runtime.counters, child->slot);
 }
+
+/* --- the slots of a worker --- */
+
+static bool find_slot(const struct master *m, const struct child *child, unsigned *slot)
+{
+	unsigned first = (child->place - 1) * COUNTERS_GENERATIONS;
+
+	for (*slot = first; *slot < first + COUNTERS_GENERATIONS; ++*slot) {
+		if (atomic_load(&counters_slot(m->runtime.counters, *slot)->state) ==
+		    COUNTERS_EMPTY)
+			return true;
+	}
+	return false;
+}
+
+bool child_has_slot(const struct master *m, const struct child *child)
+{
+	unsigned slot;
+
+	return find_slot(m, child, &slot);
+}
+
+void child_clear(struct master *m, struct child *child)
+{
+	if (child->channel >= 0)
+		close(child->channel);
+	child->channel = -1;
+	if (child->place) {
+		counters_slot_clear(child_counters(m, child));
+		clients_clear(m->runtime.clients, child->slot);
+	}
+	child->pid = 0;
+}
+
+/* --- in the child --- */
 
 /* A connection is a descriptor: the soft limit is often 1024. */
 static void raise_descriptor_limit(void)
@@ -54,39 +95,55 @@ static void set_signals(void)
 	/* Ctrl-C and a hang-up reach the whole group; the master says who stops when. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* A worker needs its own listening sockets only: a copy of another's would keep that port open when
- * the other stops. */
-static void keep_own_sockets(struct runtime *r, const struct child *child)
+ * the other stops. And nobody but the master talks to the other children. */
+static void keep_own(struct master *m, const struct child *child)
 {
-	size_t n = r->config->listeners_len;
+	struct runtime *r = &m->runtime;
 
-	for (size_t i = 0; i < r->config->workers * n; i++) {
-		if (child->place && i / n == child->place - 1)
-			continue;
-		close(r->listeners[i]);
-		r->listeners[i] = -1;
+	for (size_t i = 0; i < m->children_len; i++) {
+		if (m->children[i].channel >= 0)
+			close(m->children[i].channel);
 	}
-	if (!child->place)
+	list_each(at, after, &m->leavers)
+	{
+		const struct child *leaver = list_of(at, struct child, link);
+
+		if (leaver->channel >= 0)
+			close(leaver->channel);
+	}
+	passed_close();
+	if (!child->place) {
+		sockets_close(&r->sockets);
 		return;
+	}
+	sockets_keep(&r->sockets, child->place - 1, r->config->workers);
 	close(r->hub_socket);
 	close(r->events_socket);
-	r->hub_socket = r->events_socket = -1;
+	close(r->control_socket);
+	r->hub_socket = r->events_socket = r->control_socket = -1;
+	if (r->http_socket >= 0)
+		close(r->http_socket);
+	r->http_socket = -1;
 }
 
-static int run(struct runtime *r, const struct child *child, pid_t master)
+/* `channel` is the end to read. */
+static int run(struct master *m, const struct child *child, pid_t master, int channel)
 {
+	struct runtime *r = &m->runtime;
 	char name[32], error[256];
 
 	/* For ps and top; 15 octets at most. Numbers are in the log: the system's are no order. */
 	prctl(PR_SET_NAME, child->place ? "gatepost worker" : "gatepost hub");
-	log_setup(r->config->log.level, r->config->log.json, child_name(child, name));
+	log_name(child_name(child, name));
 	ident_seed();
 	raise_descriptor_limit();
-	keep_own_sockets(r, child);
+	keep_own(m, child);
 	if (!privileges_drop(r->config->user, error, sizeof error)) {
 		log_error("%s", error);
 		return EX_CANTCREAT;
@@ -97,23 +154,95 @@ static int run(struct runtime *r, const struct child *child, pid_t master)
 	if (getppid() != master)
 		return EX_OK;
 	set_signals();
-	return child->place ? worker_run(r, child->place - 1, child_slot(child)) : hub_run(r);
+	return child->place ? worker_run(r, child->place - 1, child->slot, channel)
+			    : hub_run(r, channel);
 }
 
-bool child_start(struct child *child, struct runtime *runtime)
+/* --- in the master --- */
+
+/* Before the workers look for them at the same time. */
+static void take_rows(struct runtime *r)
+{
+	for (size_t i = 0; i < r->config->policies_len; i++)
+		counters_policy_row(r->counters, r->config->policies[i].name);
+	for (size_t i = 0; i < r->config->deliveries_len; i++)
+		counters_delivery_row(r->counters, r->config->deliveries[i].name);
+}
+
+static void take_slot(struct master *m, struct child *child)
+{
+	struct counters_slot *slot = child_counters(m, child);
+
+	atomic_store(&slot->state, COUNTERS_STARTING);
+	atomic_store(&slot->since, (uint64_t)master_now());
+}
+
+bool child_start(struct master *m, struct child *child)
 {
 	pid_t master = getpid();
-	int code;
+	int ends[2], code;
 
-	child->pid = fork();
-	if (child->pid > 0)
-		return true;
-	if (child->pid < 0) {
+	if (child->place && !find_slot(m, child, &child->slot))
+		return false;
+	if (!handover_open(ends)) {
 		log_error("cannot start a process: %s", strerror(errno));
-		child->pid = 0;
 		return false;
 	}
-	code = run(runtime, child, master);
-	runtime_close(runtime, false);
-	exit(code);
+	if (child->place)
+		take_slot(m, child);
+	take_rows(&m->runtime);
+	child->channel = ends[0];
+	child->pid = fork();
+	if (child->pid == 0) {
+		code = run(m, child, master, ends[1]);
+		runtime_close(&m->runtime, false);
+		exit(code);
+	}
+	close(ends[1]);
+	if (child->pid < 0) {
+		log_error("cannot start a process: %s", strerror(errno));
+		child_clear(m, child);
+		return false;
+	}
+	if (child->place)
+		atomic_store(&child_counters(m, child)->pid, child->pid);
+	return true;
+}
+
+/* --- a try --- */
+
+#define TRY_TIME 20.0 /* for a directory on a file system that hangs */
+
+static int try(const struct runtime *runtime, const struct config *config)
+{
+	char error[256];
+
+	log_name("reload");
+	if (!privileges_drop(config->user, error, sizeof error)) {
+		log_error("%s", error);
+		return EX_CANTCREAT;
+	}
+	set_signals();
+	return worker_try(runtime, config);
+}
+
+bool child_try(const struct master *m, const struct config *config)
+{
+	double until = master_now() + TRY_TIME;
+	const struct timespec moment = {.tv_nsec = 2000000};
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		exit(try(&m->runtime, config));
+	if (pid < 0) {
+		log_error("cannot start a process: %s", strerror(errno));
+		return false;
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (master_now() > until)
+			kill(pid, SIGKILL);
+		nanosleep(&moment, NULL);
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
 }

@@ -4,7 +4,8 @@
 
 struct runtime;
 
-/* Runs until SIGTERM. Returns a code after sysexits.h. */
-int hub_run(struct runtime *runtime);
+/* Runs until SIGTERM; `channel` is where the master's orders come from. Returns a code after
+ * sysexits.h. */
+int hub_run(struct runtime *runtime, int channel);
 
 #endif

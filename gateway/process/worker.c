@@ -3,6 +3,7 @@
 #include <ev.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,34 +19,27 @@
 #include "session/session.h"
 #include "shared/counters.h"
 #include "worker_delivery.h"
+#include "worker_end.h"
 #include "worker_listener.h"
 #include "worker_policy.h"
+#include "worker_state.h"
 
 #define IO_THREADS 8	   /* fsync() waits for the disk, not for a processor */
 #define EVENTS_MAX 4194304 /* octets of events that wait for the hub */
 /* Clients that come before the services are connected would be told to try again. Accepting waits
  * for the services this long at most: a service that is down must not keep the door shut. */
 #define START_GRACE 2.0
-#define FLUSH_TIME  1.0 /* for the last events on the way out */
 
-struct worker {
-	struct runtime *runtime;
-	const struct config *config;
-	unsigned number, slot;
-	struct ev_loop *loop;
-	struct session_host host;
-	struct session_listener *listeners;
-	struct listener **accepting; /* NULL entries before and after the time of accepting */
-	struct delivery **deliveries;
-	struct io_pool *io;
-	struct worker_policy policy;
-	bool accepts, stopping, unready;
-	ev_signal term;
-	ev_timer start, stop;
-	ev_prepare flush;
-};
+void worker_set_state(struct worker *w, enum counters_state state)
+{
+	struct timespec t;
 
-static void publish(struct worker *w, enum event_kind kind)
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	atomic_store(&w->host.slot->since, (uint64_t)t.tv_sec);
+	atomic_store(&w->host.slot->state, (int)state);
+}
+
+void worker_publish(struct worker *w, enum event_kind kind)
 {
 	struct event event;
 
@@ -61,21 +55,32 @@ static void on_accept(void *arg, int fd, const struct address *peer, const struc
 	session_new(arg, fd, peer, local);
 }
 
+/* All of this worker's sockets, of which a listener may have several. */
+static void accept_on(struct worker *w, size_t place)
+{
+	struct socket_set *set = &w->runtime->sockets.sets[place];
+
+	for (size_t k = 0; k < set->n; k++) {
+		if (set->fds[k] < 0)
+			continue;
+		w->accepting = mem_resize(w->accepting,
+					  (w->accepting_len + 1) * sizeof(struct listener *));
+		w->accepting[w->accepting_len++] =
+			listener_new(w->loop, set->fds[k], on_accept, &w->listeners[place]);
+		set->fds[k] = -1; /* the listener's now */
+	}
+}
+
 static void start_accepting(struct worker *w)
 {
-	size_t n = w->config->listeners_len;
-
-	if (w->accepts || w->stopping)
+	if (w->accepts || w->leaves)
 		return;
 	w->accepts = true;
 	ev_timer_stop(w->loop, &w->start);
-	for (size_t i = 0; i < n; i++) {
-		int *fd = &w->runtime->listeners[w->number * n + i];
-
-		w->accepting[i] = listener_new(w->loop, *fd, on_accept, &w->listeners[i]);
-		*fd = -1; /* the listener's now */
-	}
-	publish(w, EVENT_GATEWAY_READY);
+	for (size_t i = 0; i < w->config->listeners_len; i++)
+		accept_on(w, i);
+	worker_set_state(w, COUNTERS_SERVING);
+	worker_publish(w, EVENT_GATEWAY_READY);
 	log_info("accepting connections");
 }
 
@@ -92,8 +97,10 @@ static void on_readiness(void *arg, bool ready, const char *policy)
 	struct event event;
 
 	if (ready && w->unready)
-		publish(w, EVENT_GATEWAY_READY);
+		worker_publish(w, EVENT_GATEWAY_READY);
 	w->unready = !ready;
+	atomic_store(&w->host.slot->missing,
+		     ready ? 0 : (int)counters_policy_row(w->runtime->counters, policy) + 1);
 	if (ready)
 		return;
 	log_warning("policy %s is required and away: not ready", policy);
@@ -124,8 +131,11 @@ static bool set_up_deliveries(struct worker *w)
 	w->deliveries = mem_new(config->deliveries_len * sizeof(struct delivery *));
 	for (size_t i = 0; i < config->deliveries_len; i++) {
 		struct worker_delivery delivery;
+		unsigned row;
 
 		worker_delivery_init(&delivery, config, i);
+		row = counters_delivery_row(w->runtime->counters, delivery.settings.name);
+		delivery.settings.counters = &w->host.slot->deliveries[row];
 		w->deliveries[i] =
 			delivery_new(w->loop, &delivery.settings, w->io, error, sizeof error);
 		if (!w->deliveries[i]) {
@@ -142,6 +152,7 @@ static void set_up_policy(struct worker *w)
 		.on_event = on_policy_event, .on_readiness = on_readiness, .arg = w};
 
 	worker_policy_init(&w->policy, w->config, w->number);
+	worker_policy_count(&w->policy, w->runtime->counters, w->host.slot);
 	w->host.policy = policy_new(w->loop, &w->policy.settings, &callbacks);
 }
 
@@ -195,107 +206,49 @@ static void set_up_host(struct worker *w)
 	w->host.message_time = config->limits.message_time;
 	list_init(&w->host.sessions);
 	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
+	event_bus_count(w->host.events, w->host.slot);
+	event_bus_redact(w->host.events, config->events.redact);
 }
 
-/* --- the end --- */
-
-static void on_flush(struct ev_loop *loop, ev_prepare *watcher, int events)
+static void free_deliveries(struct worker *w)
 {
-	struct worker *w = watcher->data;
-
-	(void)events;
-	if (event_bus_is_empty(w->host.events))
-		ev_break(loop, EVBREAK_ALL);
-}
-
-static void on_stop(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct worker *w = timer->data;
-
-	(void)events;
-	if (!list_empty(&w->host.sessions)) {
-		log_warning("drain_timeout is over: closing the sessions that are left");
-		w->host.on_empty = NULL;
-		session_close_all(&w->host);
-	}
-	ev_break(loop, EVBREAK_ALL);
-}
-
-/* All sessions have ended: what is left is to hand the last events to the hub. */
-static void on_empty(void *arg)
-{
-	struct worker *w = arg;
-
-	ev_timer_stop(w->loop, &w->stop);
-	ev_timer_set(&w->stop, FLUSH_TIME, 0);
-	ev_timer_start(w->loop, &w->stop);
-	ev_prepare_start(w->loop, &w->flush);
-}
-
-static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
-{
-	struct worker *w = watcher->data;
-
-	(void)events;
-	if (w->stopping)
-		return;
-	w->stopping = true;
-	log_info("stopping");
-	publish(w, EVENT_GATEWAY_DRAIN);
-	ev_timer_stop(loop, &w->start);
-	for (size_t i = 0; i < w->config->listeners_len; i++)
-		listener_free(&w->accepting[i]);
-	ev_timer_set(&w->stop, w->config->drain_timeout, 0);
-	ev_timer_start(loop, &w->stop);
-	w->host.on_empty = on_empty;
-	w->host.arg = w;
-	session_drain_all(&w->host);
-	if (list_empty(&w->host.sessions))
-		on_empty(w);
-}
-
-static void tear_down(struct worker *w)
-{
-	ev_timer_stop(w->loop, &w->stop);
-	ev_timer_stop(w->loop, &w->start);
-	ev_prepare_stop(w->loop, &w->flush);
-	ev_signal_stop(w->loop, &w->term);
-	policy_free(&w->host.policy);
-	resolver_free(&w->host.resolver);
 	/* Deliveries of sessions that were cut run to their end here. */
 	io_pool_free(&w->io);
 	for (size_t i = 0; w->deliveries && i < w->config->deliveries_len; i++)
 		delivery_free(&w->deliveries[i]);
-	atomic_store(&w->host.slot->events_lost, event_bus_lost(w->host.events));
+	free(w->deliveries);
+}
+
+static void tear_down(struct worker *w)
+{
+	ev_timer_stop(w->loop, &w->start);
+	policy_free(&w->host.policy);
+	resolver_free(&w->host.resolver);
+	free_deliveries(w);
 	event_bus_free(&w->host.events);
 	reaper_run(w->loop);
-	free(w->deliveries);
 	worker_policy_fini(&w->policy);
 	free(w->listeners);
 	free(w->accepting);
 }
 
-static void start(struct worker *w)
+static void start(struct worker *w, int channel)
 {
 	size_t n = w->config->listeners_len;
 
 	w->listeners = mem_new(n * sizeof *w->listeners);
-	w->accepting = mem_new(n * sizeof(struct listener *));
 	for (size_t i = 0; i < n; i++)
 		worker_listener_init(&w->listeners[i], w->config, i, &w->host, w->runtime->tls,
 				     w->deliveries);
-	ev_signal_init(&w->term, on_term, SIGTERM);
+	worker_end_start(w, channel);
 	ev_timer_init(&w->start, on_start, START_GRACE, 0);
-	ev_timer_init(&w->stop, on_stop, 0, 0);
-	ev_prepare_init(&w->flush, on_flush);
-	w->term.data = w->start.data = w->stop.data = w->flush.data = w;
-	ev_signal_start(w->loop, &w->term);
+	w->start.data = w;
 	ev_timer_start(w->loop, &w->start);
 	if (policy_is_connected(w->host.policy))
 		start_accepting(w);
 }
 
-int worker_run(struct runtime *runtime, unsigned number, unsigned slot)
+int worker_run(struct runtime *runtime, unsigned number, unsigned slot, int channel)
 {
 	struct worker w = {
 		.runtime = runtime, .config = runtime->config, .number = number, .slot = slot};
@@ -309,11 +262,30 @@ int worker_run(struct runtime *runtime, unsigned number, unsigned slot)
 	set_up_host(&w);
 	set_up_policy(&w);
 	if (set_up_resolver(&w) && set_up_deliveries(&w)) {
-		start(&w);
+		start(&w, channel);
 		ev_run(w.loop, 0);
+		worker_end_stop(&w);
 	} else {
 		code = EX_CANTCREAT;
 	}
 	tear_down(&w);
+	return code;
+}
+
+int worker_try(const struct runtime *runtime, const struct config *config)
+{
+	struct runtime trial = *runtime;
+	struct worker w = {.runtime = &trial, .config = config};
+	int code = EX_CANTCREAT;
+
+	w.loop = ev_default_loop(EVFLAG_AUTO);
+	w.host.slot = mem_new(sizeof *w.host.slot); /* nobody looks at what is counted there */
+	if (w.loop && set_up_resolver(&w) && set_up_deliveries(&w))
+		code = EX_OK;
+	resolver_free(&w.host.resolver);
+	free_deliveries(&w);
+	if (w.loop)
+		reaper_run(w.loop);
+	free(w.host.slot);
 	return code;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "shared/counters.h"
 
 #define SOFTWARE    "gatepost/" GATEPOST_VERSION
 #define POLICY_PING 15.0
@@ -45,6 +46,16 @@ void worker_policy_init(struct worker_policy *p, const struct config *config, un
 		.spool_dir = config->spool_dir,
 		.ping = POLICY_PING,
 	};
+}
+
+void worker_policy_count(struct worker_policy *p, struct counters *counters,
+			 struct counters_slot *slot)
+{
+	for (size_t i = 0; i < p->settings.services_len; i++) {
+		unsigned row = counters_policy_row(counters, p->services[i].name);
+
+		p->services[i].counters = &slot->policies[row];
+	}
 }
 
 void worker_policy_fini(struct worker_policy *p)

@@ -6,6 +6,9 @@
 #include "config/config.h"
 #include "policy/policy.h"
 
+struct counters;
+struct counters_slot;
+
 struct worker_policy {
 	struct policy_settings settings;
 	struct policy_service_settings *services;
@@ -14,6 +17,9 @@ struct worker_policy {
 
 /* Borrows the configuration; `worker` is the number that services are told. */
 void worker_policy_init(struct worker_policy *p, const struct config *config, unsigned worker);
+/* The services are counted in this slot from now on; their rows are there. */
+void worker_policy_count(struct worker_policy *p, struct counters *counters,
+			 struct counters_slot *slot);
 void worker_policy_fini(struct worker_policy *p);
 
 #endif

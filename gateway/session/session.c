@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "delivery/delivery.h"
@@ -30,7 +31,7 @@ void session_publish(struct session *s, const struct event *event)
 
 static void finish(struct session *s)
 {
-	s->wait = SESSION_WAIT_DRAIN;
+	session_wait_for(s, SESSION_WAIT_DRAIN);
 	transport_set_timeout(s->transport, SESSION_DRAIN_TIME);
 	transport_finish(s->transport);
 }
@@ -104,7 +105,7 @@ static void report_reply(struct session *s)
 {
 	const struct smtp_reply *reply = smtp_last_reply(s->smtp);
 	const struct session_said said = {
-		.by = s->by[0] ? s->by : NULL,
+		.by = s->asked && s->asked->by[0] ? s->asked->by : NULL,
 		.delivery = delivery_name(s->listener->delivery),
 		.labels = s->memory ? policy_memory_labels(s->memory) : NULL,
 		.quarantine = s->quarantine || s->quarantine_all,
@@ -112,6 +113,7 @@ static void report_reply(struct session *s)
 	struct event events[SESSION_EVENTS_MAX];
 	size_t n;
 
+	session_count_reply(s, reply);
 	/* No service was asked at MAIL (or the command was refused before): the transaction has no
 	 * id yet. */
 	if (reply->transaction_begun && !s->transaction[0])
@@ -135,7 +137,8 @@ static void report_reply(struct session *s)
 		if (s->message)
 			spool_message_free(&s->message);
 	}
-	s->by[0] = '\0';
+	if (s->asked)
+		s->asked->by[0] = '\0';
 	s->command_timer_runs = false;
 	s->body_began = 0;
 }
@@ -146,18 +149,28 @@ static void start_tls(struct session *s)
 
 	if (seconds > SESSION_HANDSHAKE_TIME)
 		seconds = SESSION_HANDSHAKE_TIME;
-	s->wait = SESSION_WAIT_TLS;
+	session_wait_for(s, SESSION_WAIT_TLS);
 	set_timeout(s, seconds);
 	/* Under implicit TLS all that has come (behind a PROXY header, or while the name was looked
 	 * up) is TLS. */
 	transport_start_tls(s->transport, s->listener->tls, s->listener->smtp.implicit_tls);
 }
 
+/* Unless it is still to be told who decided: a refused handshake is the reply to the next command.
+ */
+static void forget_asked(struct session *s)
+{
+	if (!s->asked || s->asked->by[0])
+		return;
+	free(s->asked);
+	s->asked = NULL;
+}
+
 static void wait_for_input(struct session *s)
 {
 	bool output_waits = transport_out(s->transport)->len > SMTP_OUT_MAX / 2;
 
-	s->wait = SESSION_WAIT_INPUT;
+	session_wait_for(s, SESSION_WAIT_INPUT);
 	if (s->draining && !smtp_in_body(s->smtp)) {
 		s->draining = false;
 		smtp_end(s->smtp, DISCONNECT_SHUTDOWN);
@@ -176,13 +189,14 @@ static void wait_for_input(struct session *s)
 		return;
 	}
 	set_input_timeout(s);
+	forget_asked(s);
 	transport_pump(s->transport);
 }
 
 /* Waits for something that is not the client: only the session's own time runs. */
-static void wait_for(struct session *s, enum session_wait wait)
+static void wait_for_other(struct session *s, enum session_wait wait)
 {
-	s->wait = wait;
+	session_wait_for(s, wait);
 	s->command_timer_runs = false; /* its timer is taken; AUTH may read on without a reply */
 	if (wait == SESSION_WAIT_DELIVERY) /* its result is owed to the client, whatever the hour */
 		transport_set_timeout(s->transport, 0);
@@ -206,7 +220,7 @@ void session_advance(struct session *s)
 			return;
 		case SMTP_NEED_VERDICT:
 			if (!session_ask(s)) {
-				wait_for(s, SESSION_WAIT_VERDICT);
+				wait_for_other(s, SESSION_WAIT_VERDICT);
 				return;
 			}
 			break;
@@ -224,11 +238,11 @@ void session_advance(struct session *s)
 			break;
 		case SMTP_NEED_RECIPIENT:
 			session_ask_recipient(s);
-			wait_for(s, SESSION_WAIT_RECIPIENT);
+			wait_for_other(s, SESSION_WAIT_RECIPIENT);
 			return;
 		case SMTP_NEED_DELIVERY:
 			if (!session_deliver(s)) {
-				wait_for(s, SESSION_WAIT_DELIVERY);
+				wait_for_other(s, SESSION_WAIT_DELIVERY);
 				return;
 			}
 			break;
@@ -245,6 +259,7 @@ static void on_secure(struct session *s)
 	const char *sni = tls_sni(tls);
 	struct event event;
 
+	session_count_secure(s, tls);
 	event_init(&event, EVENT_SECURE, s->id, NULL);
 	event_add_text(&event, "version", tls_version(tls));
 	event_add_text(&event, "cipher", tls_cipher(tls));

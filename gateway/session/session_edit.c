@@ -61,6 +61,6 @@ const char *session_edit(void *arg, const struct verdict *verdict, char *problem
 	result = edit_message(s, verdict, &header, problem, size);
 	buf_fini(&header);
 	if (!result)
-		session_describe(s, s->request.hook);
+		session_describe(s, s->asked->request.hook);
 	return result;
 }

@@ -36,14 +36,17 @@ static void tell_end(struct session *s, enum disconnect_reason reason)
 	if (s->health_check)
 		return;
 	session_describe(s, HOOK_DISCONNECT);
-	s->request.reason = disconnect_reason_word(reason);
-	policy_tell(s->host->policy, s->listener->policies, s->listener->policies_len, &s->request,
-		    s->memory);
+	s->asked->request.reason = disconnect_reason_word(reason);
+	policy_tell(s->host->policy, s->listener->policies, s->listener->policies_len,
+		    &s->asked->request, s->memory);
 }
 
 static void free_session(void *object)
 {
-	free(object);
+	struct session *s = object;
+
+	free(s->asked);
+	free(s);
 }
 
 /* The one end of every session: services and subscribers are told once. */
@@ -63,13 +66,13 @@ void session_end(struct session *s)
 		delivery_abandon(s->job);
 	if (s->message)
 		spool_message_free(&s->message);
+	session_count_end(s);
 	transport_free(&s->transport);
 	smtp_free(&s->smtp);
-	verdict_fini(&s->late);
+	session_hook_forget_late(s);
 	policy_memory_free(&s->memory);
 	session_open_fini(s);
 	list_remove(&s->link);
-	atomic_fetch_sub_explicit(&host->slot->open, 1, memory_order_relaxed);
 	reaper_add(host->loop, s, free_session);
 	if (list_empty(&host->sessions) && host->on_empty)
 		host->on_empty(host->arg);

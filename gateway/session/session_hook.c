@@ -1,8 +1,9 @@
 /* The questions of a session: from the engine's open hook to the policy, and back. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "delivery/spool.h"
 #include "net/proxy_header.h"
 #include "policy/policy.h"
@@ -16,13 +17,13 @@ static void describe_peer(struct session *s, const struct tls_peer *peer)
 {
 	if (!peer)
 		return;
-	s->peer_facts = (struct hook_tls_peer){
+	s->asked->peer_facts = (struct hook_tls_peer){
 		.verified = peer->verified,
 		.subject = peer->subject,
 		.issuer = peer->issuer,
 		.fingerprint = peer->fingerprint,
 	};
-	s->tls_facts.peer = &s->peer_facts;
+	s->asked->tls_facts.peer = &s->asked->peer_facts;
 }
 
 static struct octets text_octets(const char *text)
@@ -33,12 +34,14 @@ static struct octets text_octets(const char *text)
 static void describe_proxy(struct session *s, struct hook_context *context)
 {
 	const struct proxy_header *header = s->proxy;
+	struct address peer;
 
 	if (!header)
 		return;
-	address_ip(&s->peer, s->proxy_ip);
-	s->proxy_facts = (struct hook_proxy){
-		.endpoint = {s->proxy_ip, address_port(&s->peer)},
+	address_of_end(&s->peer, &peer);
+	address_ip(&peer, s->asked->proxy_ip);
+	s->asked->proxy_facts = (struct hook_proxy){
+		.endpoint = {s->asked->proxy_ip, address_port(&peer)},
 		.authority = text_octets(header->authority),
 		.alpn = text_octets(header->alpn),
 		.tls = header->ssl,
@@ -48,9 +51,9 @@ static void describe_proxy(struct session *s, struct hook_context *context)
 		.common_name = text_octets(header->ssl_common_name),
 	};
 	if (header->unique_id_len)
-		s->proxy_facts.unique_id =
+		s->asked->proxy_facts.unique_id =
 			(struct octets){(const char *)header->unique_id, header->unique_id_len};
-	context->proxy = &s->proxy_facts;
+	context->proxy = &s->asked->proxy_facts;
 }
 
 static void describe_connection(struct session *s, struct hook_context *context)
@@ -69,39 +72,41 @@ static void describe_connection(struct session *s, struct hook_context *context)
 	if (!tls || !smtp_is_secure(s->smtp))
 		return;
 	sni = tls_sni(tls);
-	s->tls_facts = (struct hook_tls){
+	s->asked->tls_facts = (struct hook_tls){
 		.version = tls_version(tls),
 		.cipher = tls_cipher(tls),
 		.bits = tls_bits(tls),
 		.sni = {sni, sni ? strlen(sni) : 0},
 	};
-	context->tls = &s->tls_facts;
+	context->tls = &s->asked->tls_facts;
 	describe_peer(s, tls_peer(tls));
 }
 
 static void describe_message(struct session *s)
 {
 	struct spool_message *message = session_message(s);
-	struct hook_message *facts = &s->message_facts;
+	struct hook_message *facts = &s->asked->message_facts;
 	size_t len;
 
 	*facts = (struct hook_message){.size = spool_message_size(message),
 				       .quarantine = s->quarantine || s->quarantine_all};
 	facts->data = spool_message_data(message, &len);
 	facts->headers = spool_message_headers(message, &facts->headers_len, &facts->headers_full);
-	s->request.message = facts;
+	s->asked->request.message = facts;
 }
 
 void session_describe(struct session *s, enum hook hook)
 {
-	memset(&s->request, 0, sizeof s->request);
-	smtp_describe(s->smtp, &s->request);
-	s->request.hook = hook;
-	s->request.session = s->id;
-	s->request.transaction = session_transaction(s);
-	describe_connection(s, &s->request.context);
+	if (!s->asked)
+		s->asked = mem_new(sizeof *s->asked);
+	memset(&s->asked->request, 0, sizeof s->asked->request);
+	smtp_describe(s->smtp, &s->asked->request);
+	s->asked->request.hook = hook;
+	s->asked->request.session = s->id;
+	s->asked->request.transaction = session_transaction(s);
+	describe_connection(s, &s->asked->request.context);
 	if (s->memory)
-		s->request.context.labels = policy_memory_labels(s->memory);
+		s->asked->request.context.labels = policy_memory_labels(s->memory);
 	if (hook == HOOK_MESSAGE)
 		describe_message(s);
 }
@@ -110,8 +115,8 @@ static bool make_path(void *arg)
 {
 	struct session *s = arg;
 
-	s->message_facts.path = spool_message_file(s->message);
-	return s->message_facts.path != NULL;
+	s->asked->message_facts.path = spool_message_file(s->message);
+	return s->asked->message_facts.path != NULL;
 }
 
 static int open_body(void *arg)
@@ -124,7 +129,7 @@ static int open_body(void *arg)
 /* Before there is a transaction it is the client that is not trusted: all that it sends is held. */
 static void hold(struct session *s)
 {
-	if (s->request.hook >= HOOK_MAIL)
+	if (s->asked->request.hook >= HOOK_MAIL)
 		s->quarantine = true;
 	else
 		s->quarantine_all = true;
@@ -136,8 +141,8 @@ static void take_verdict(struct session *s, const struct verdict *verdict, const
 
 	s->question = 0;
 	/* Of this question alone: what was said of another message is true of that one. */
-	snprintf(s->ref, sizeof s->ref, "%s", verdict->ref);
-	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
+	text_copy(s->asked->ref, sizeof s->asked->ref, verdict->ref);
+	text_copy(s->asked->by, sizeof s->asked->by, by ? by : "");
 	if (taken.kind == VERDICT_QUARANTINE) {
 		hold(s);
 		taken.kind = VERDICT_ACCEPT; /* the client is not to know */
@@ -152,18 +157,29 @@ static void hold_back(struct session *s, const struct verdict *verdict, const ch
 	double seconds = SESSION_PAUSE * ++s->auth_failures;
 
 	s->question = 0;
-	snprintf(s->by, sizeof s->by, "%s", by ? by : "");
-	s->late = *verdict;
-	s->late.text = mem_copy_string(verdict->text);
-	s->wait = SESSION_WAIT_PAUSE;
+	text_copy(s->asked->by, sizeof s->asked->by, by ? by : "");
+	s->late = mem_new(sizeof *s->late);
+	s->late->kind = verdict->kind;
+	s->late->code = verdict->code;
+	memcpy(s->late->status, verdict->status, sizeof s->late->status);
+	s->late->text = mem_copy_string(verdict->text);
+	session_wait_for(s, SESSION_WAIT_PAUSE);
 	transport_set_timeout(s->transport,
 			      seconds < SESSION_PAUSE_MAX ? seconds : SESSION_PAUSE_MAX);
 }
 
+void session_hook_forget_late(struct session *s)
+{
+	if (s->late)
+		verdict_fini(s->late);
+	free(s->late);
+	s->late = NULL;
+}
+
 void session_hook_after_pause(struct session *s)
 {
-	smtp_verdict(s->smtp, &s->late);
-	verdict_fini(&s->late);
+	smtp_verdict(s->smtp, s->late);
+	session_hook_forget_late(s);
 	session_advance(s);
 }
 
@@ -171,7 +187,7 @@ static void on_verdict(void *arg, const struct verdict *verdict, const char *by)
 {
 	struct session *s = arg;
 
-	if (s->request.hook == HOOK_AUTH && verdict->kind == VERDICT_REJECT) {
+	if (s->asked->request.hook == HOOK_AUTH && verdict->kind == VERDICT_REJECT) {
 		hold_back(s, verdict, by);
 		return;
 	}
@@ -186,7 +202,6 @@ bool session_ask(struct session *s)
 	struct policy_ask ask = {
 		.chain = s->listener->policies,
 		.chain_len = s->listener->policies_len,
-		.request = &s->request,
 		.make_path = make_path,
 		.open_body = open_body,
 		.edit = session_edit,
@@ -201,6 +216,7 @@ bool session_ask(struct session *s)
 		s->memory = policy_memory_new(s->listener->policies, s->listener->policies_len);
 	ask.memory = s->memory;
 	session_describe(s, hook);
+	ask.request = &s->asked->request;
 	if (s->health_check) {
 		/* No service has seen this session, so no mail comes of it, and no login. */
 		if (hook == HOOK_MAIL || hook == HOOK_AUTH)

@@ -65,7 +65,7 @@ static void delivery_event(struct session *s, const struct delivery_result *resu
  * it sends again to those too that have the message, so the log says who they are. */
 static bool tell_recipients(struct session *s, const struct delivery_result *result)
 {
-	const struct hook_mailbox *recipients = s->request.context.recipients;
+	const struct hook_mailbox *recipients = s->asked->request.context.recipients;
 	bool lmtp = s->listener->smtp.lmtp, any = false;
 	char address[512];
 
@@ -98,9 +98,9 @@ static void on_delivered(void *arg, const struct delivery_result *result)
 	else
 		delivery_event(s, result, NULL);
 	if (result->code >= 300)
-		s->by[0] = '\0'; /* no service has decided that */
+		s->asked->by[0] = '\0'; /* no service has decided that */
 	if (any)
-		atomic_fetch_add_explicit(&s->host->slot->messages, 1, memory_order_relaxed);
+		session_count_message(s);
 	smtp_delivered(s->smtp, result->code, result->status, result->text);
 	session_advance(s);
 }
@@ -118,7 +118,7 @@ static void discard(struct session *s)
 
 bool session_deliver(struct session *s)
 {
-	const struct hook_context *context = &s->request.context;
+	const struct hook_context *context;
 	struct delivery_envelope envelope = {.transaction = s->transaction};
 	struct buf received;
 	char date[64];
@@ -128,6 +128,7 @@ bool session_deliver(struct session *s)
 		return true;
 	}
 	session_describe(s, HOOK_MESSAGE);
+	context = &s->asked->request.context;
 	buf_init(&received, RECEIVED_MAX);
 	text_mail_date(date, sizeof date);
 	received_field(&received, context, s->listener->received_client, s->host->hostname,
@@ -136,7 +137,7 @@ bool session_deliver(struct session *s)
 	envelope.sender = context->mail;
 	envelope.recipients = context->recipients;
 	envelope.recipients_len = context->recipients_len;
-	envelope.ref = s->ref;
+	envelope.ref = s->asked->ref;
 	envelope.received = buf_head(&received);
 	envelope.quarantine = s->quarantine || s->quarantine_all;
 	s->delivery_began = ev_now(s->host->loop);

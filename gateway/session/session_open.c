@@ -63,7 +63,7 @@ static void set_client(struct session *s, const struct address *client,
 /* Everything that is waited for before the banner has come. */
 static void begin(struct session *s)
 {
-	s->wait = SESSION_WAIT_BANNER;
+	session_wait_for(s, SESSION_WAIT_BANNER);
 	if (s->name_question || s->banner_waits)
 		transport_pump(s->transport);
 	else
@@ -119,8 +119,10 @@ static void read_endpoint(const char *ip, unsigned port, struct address *address
 void session_open_xclient(struct session *s)
 {
 	const struct smtp_xclient *x = smtp_xclient(s->smtp);
-	struct address client = s->peer, server = s->local;
+	struct address client, server;
 
+	address_of_end(&s->peer, &client);
+	address_of_end(&s->local, &server);
 	if (x->addr[0])
 		read_endpoint(x->addr, x->port, &client);
 	if (x->destaddr[0])
@@ -142,13 +144,15 @@ void session_open_xclient(struct session *s)
 
 /* --- before it is known --- */
 
-static bool is_same(const struct address *a, const struct address *b)
+static bool is_same(const struct address *a, const struct address_end *end)
 {
 	char one[ADDRESS_IP_SIZE], other[ADDRESS_IP_SIZE];
+	struct address b;
 
+	address_of_end(end, &b);
 	address_ip(a, one);
-	address_ip(b, other);
-	return strcmp(one, other) == 0 && address_port(a) == address_port(b);
+	address_ip(&b, other);
+	return strcmp(one, other) == 0 && address_port(a) == address_port(&b);
 }
 
 /* LOCAL in version 2. Version 1 has no such word: HAProxy names its own connection there. */
@@ -162,6 +166,7 @@ static void read_proxy_header(struct session *s)
 {
 	struct buf *in = transport_in(s->transport);
 	struct proxy_header header;
+	struct address client, server;
 	const char *reason;
 	size_t used;
 
@@ -188,7 +193,9 @@ static void read_proxy_header(struct session *s)
 	/* The balancer itself: a health check. It costs no question and makes no event, and so may
 	 * not bring mail. */
 	s->health_check = true;
-	open_for(s, &s->peer, &s->local);
+	address_of_end(&s->peer, &client);
+	address_of_end(&s->local, &server);
+	open_for(s, &client, &server);
 }
 
 void session_new(struct session_listener *listener, int fd, const struct address *peer,
@@ -206,16 +213,15 @@ void session_new(struct session_listener *listener, int fd, const struct address
 	session_learn_offer(listener);
 	s->smtp = smtp_new(&listener->smtp);
 	list_append(&host->sessions, &s->link);
-	atomic_fetch_add_explicit(&host->slot->open, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&host->slot->connections, 1, memory_order_relaxed);
-	s->peer = *peer;
-	s->local = *local;
+	session_count_begin(s);
+	address_end(peer, &s->peer);
+	address_end(local, &s->local);
 	if (!address_blocks_have(listener->proxy_peers, listener->proxy_peers_len, peer)) {
 		open_for(s, peer, local);
 		return;
 	}
 	address_ip(peer, s->client_ip); /* for the log, should no header come */
-	s->wait = SESSION_WAIT_PROXY;
+	session_wait_for(s, SESSION_WAIT_PROXY);
 	transport_set_timeout(s->transport, SESSION_PROXY_TIME);
 	transport_pump(s->transport);
 }

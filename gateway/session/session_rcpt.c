@@ -30,7 +30,7 @@ static void on_recipient(void *arg, const struct delivery_result *result)
 	struct session *s = arg;
 
 	if (result->code >= 300)
-		s->by[0] = '\0'; /* no service has decided that */
+		s->asked->by[0] = '\0'; /* no service has decided that */
 	smtp_recipient(s->smtp, result->code, result->status, result->text);
 	session_advance(s);
 }
@@ -39,6 +39,6 @@ void session_ask_recipient(struct session *s)
 {
 	session_describe(s, HOOK_RCPT);
 	if (!s->sending)
-		s->sending = delivery_begin(s->listener->delivery, &s->request.context);
-	delivery_recipient(s->sending, s->request.mailbox, on_recipient, s);
+		s->sending = delivery_begin(s->listener->delivery, &s->asked->request.context);
+	delivery_recipient(s->sending, s->asked->request.mailbox, on_recipient, s);
 }

@@ -1,6 +1,6 @@
 /* session_state: the inside of a session, shared by session.c (the loop), session_open.c (before
- * the engine runs), session_hook.c (questions), session_rcpt.c (recipients) and session_mail.c
- * (content and delivery). */
+ * the engine runs), session_hook.c (questions), session_rcpt.c (recipients), session_mail.c
+ * (content and delivery) and session_count.c (numbers). */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
 
@@ -29,13 +29,28 @@ enum session_wait {
 	SESSION_WAIT_DRAIN, /* the last octets go out */
 };
 
+/* What a question needs, and what its answer left: most of a session's memory, given back while its
+ * client is silent. */
+struct session_asked {
+	struct hook_request request;
+	struct hook_message message_facts;
+	struct hook_tls tls_facts;
+	struct hook_tls_peer peer_facts;
+	struct hook_proxy proxy_facts;
+	char proxy_ip[ADDRESS_IP_SIZE];
+	char by[65]; /* who decided the last verdict, "" when nobody */
+	/* Where the service that delivers has put this message, "": nowhere. */
+	char ref[VERDICT_REF_MAX + 1];
+};
+
 struct session {
 	struct list link; /* in host->sessions */
 	struct session_listener *listener;
 	struct session_host *host;
 	struct transport *transport; /* NULL: the client is gone, a delivery still runs */
 	struct smtp *smtp;
-	enum session_wait wait;
+	enum session_wait wait; /* only session_wait_for() sets it */
+	enum counters_session counted;
 	bool opened;	     /* the client is known: the connect event was made */
 	bool health_check;   /* the load balancer itself: no question, no event, no mail */
 	bool input_ended;    /* the client sends no more */
@@ -44,14 +59,14 @@ struct session {
 	bool command_timer_runs;
 	bool banner_waits;
 	unsigned auth_failures;
-	struct verdict late;	       /* on wrong credentials, until the pause is over */
+	struct verdict *late; /* on wrong credentials, until the pause is over; else NULL */
 	enum disconnect_reason reason; /* used when the engine did not end the session itself */
 	bool reason_set;
 	ev_tstamp began;
 	ev_tstamp body_began; /* 0 outside a message's octets */
 
-	struct address peer, local; /* of the socket */
-	uint64_t client_key;	    /* what it is counted by; 0: it is not */
+	struct address_end peer, local; /* of the socket */
+	uint64_t client_key;		/* what it is counted by; 0: it is not */
 	uint64_t name_question;
 	char *client_name;	    /* NULL: none */
 	struct proxy_header *proxy; /* NULL: it came by none */
@@ -62,20 +77,9 @@ struct session {
 	char client_ip[ADDRESS_IP_SIZE], listener_ip[ADDRESS_IP_SIZE];
 	unsigned client_port, listener_port;
 
-	/* the open question */
-	uint64_t question;
+	uint64_t question;	      /* the open one; 0: none is */
+	struct session_asked *asked;  /* NULL while it idles */
 	struct policy_memory *memory; /* NULL before the first */
-	struct hook_request request;
-	struct hook_message message_facts;
-	struct hook_tls tls_facts;
-	struct hook_tls_peer peer_facts;
-	struct hook_proxy proxy_facts;
-	char proxy_ip[ADDRESS_IP_SIZE];
-	char by[65]; /* who decided the last verdict, "" when nobody */
-
-	/* Where the service that delivers has put this message, "": nowhere. */
-	char ref[VERDICT_REF_MAX + 1];
-
 	/* A service wants the message held: this one, or all of the session. */
 	bool quarantine, quarantine_all;
 
@@ -92,6 +96,14 @@ void session_advance(struct session *s);
 void session_on_transport(void *arg, enum transport_event event);
 void session_publish(struct session *s, const struct event *event);
 const char *session_transaction(const struct session *s);
+
+/* session_count.c: the session is there, waits for something else, is gone. */
+void session_count_begin(struct session *s);
+void session_wait_for(struct session *s, enum session_wait wait);
+void session_count_end(struct session *s);
+void session_count_reply(struct session *s, const struct smtp_reply *reply);
+void session_count_secure(struct session *s, const struct tls *tls);
+void session_count_message(struct session *s);
 
 /* session_end.c: ends it now, whatever it waits for. */
 void session_end(struct session *s);
@@ -112,7 +124,8 @@ void session_open_xclient(struct session *s);
 bool session_ask(struct session *s);
 /* The verdict that was held back takes effect. */
 void session_hook_after_pause(struct session *s);
-/* Fills request.context and what the hook needs. */
+void session_hook_forget_late(struct session *s);
+/* Fills asked->request: the context and what the hook needs. */
 void session_describe(struct session *s, enum hook hook);
 
 /* session_edit.c: for policy_ask(). */

@@ -8,6 +8,7 @@
 
 /* How far a search goes: a table so full that this is not enough no longer counts. */
 #define PROBES 64
+#define PAGE   4096u
 
 struct place {
 	_Atomic uint64_t key; /* 0: free */
@@ -15,26 +16,33 @@ struct place {
 };
 
 struct clients {
-	unsigned workers;
+	struct place *places; /* behind this, from a page of their own on */
+	unsigned slots;
 	uint64_t mask;
 	/* Unknown to clients, or they could choose addresses that all fall into one place. */
 	uint64_t seed;
-	struct place places[];
+	/* A bit for each slot that has counted anything: most never do, and a search of all would
+	 * cost each connection a page fault for each. */
+	_Atomic uint64_t used[];
 };
 
-struct clients *clients_new(unsigned workers, unsigned places)
+struct clients *clients_new(unsigned slots, unsigned places)
 {
 	struct clients *c;
-	uint64_t size = PROBES;
+	size_t head = sizeof *c + (slots + 63) / 64 * sizeof *c->used, size;
+	uint64_t room = PAGE / sizeof(struct place);
 
-	while (size < places)
-		size *= 2;
-	c = mmap(NULL, sizeof *c + workers * size * sizeof(struct place), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	while (room < places)
+		room *= 2;
+	head = (head + PAGE - 1) / PAGE * PAGE;
+	size = head + slots * room * sizeof(struct place);
+	c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		 0);
 	if (c == MAP_FAILED)
 		return NULL;
-	c->workers = workers;
-	c->mask = size - 1;
+	c->places = (struct place *)(void *)((char *)c + head);
+	c->slots = slots;
+	c->mask = room - 1;
 	if (getrandom(&c->seed, sizeof c->seed, 0) != sizeof c->seed)
 		abort();
 	return c;
@@ -51,9 +59,9 @@ uint64_t clients_key(const void *address, unsigned length)
 	return key ? key : 1;
 }
 
-static struct place *table_of(struct clients *c, unsigned worker)
+static struct place *table_of(struct clients *c, unsigned slot)
 {
-	return c->places + worker * (c->mask + 1);
+	return c->places + slot * (c->mask + 1);
 }
 
 static uint64_t place_of(const struct clients *c, uint64_t key)
@@ -68,9 +76,9 @@ static uint64_t place_of(const struct clients *c, uint64_t key)
 
 /* The client's place in a table; NULL when it has none. A place whose count fell to 0 keeps its
  * key, so that searches do not stop there, until another client takes it over. */
-static struct place *find(struct clients *c, unsigned worker, uint64_t key, struct place **reusable)
+static struct place *find(struct clients *c, unsigned slot, uint64_t key, struct place **reusable)
 {
-	struct place *table = table_of(c, worker);
+	struct place *table = table_of(c, slot);
 	uint64_t at = place_of(c, key);
 
 	*reusable = NULL;
@@ -87,39 +95,60 @@ static struct place *find(struct clients *c, unsigned worker, uint64_t key, stru
 	return NULL;
 }
 
-unsigned clients_add(struct clients *c, unsigned worker, uint64_t key)
+/* The bit is set once in a process's life: an atomic instruction for each connection, on memory
+ * that all processes read, would cost them all. */
+static void mark(struct clients *c, unsigned slot)
 {
-	struct place *free_place, *own = find(c, worker, key, &free_place);
+	_Atomic uint64_t *word = &c->used[slot / 64];
+	uint64_t bit = UINT64_C(1) << slot % 64;
+
+	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
+		atomic_fetch_or(word, bit);
+}
+
+unsigned clients_add(struct clients *c, unsigned slot, uint64_t key)
+{
+	struct place *free_place, *own = find(c, slot, key, &free_place);
 	unsigned total = 0;
 
+	mark(c, slot);
 	if (!own && free_place) {
 		own = free_place;
 		atomic_store_explicit(&own->key, key, memory_order_relaxed);
 	}
 	if (own)
 		atomic_fetch_add_explicit(&own->count, 1, memory_order_relaxed);
-	for (unsigned i = 0; i < c->workers; i++) {
-		struct place *place = find(c, i, key, &free_place);
+	for (unsigned word = 0; word * 64 < c->slots; word++) {
+		uint64_t bits = atomic_load_explicit(&c->used[word], memory_order_relaxed);
 
-		total += place ? atomic_load_explicit(&place->count, memory_order_relaxed) : 0;
+		for (; bits; bits &= bits - 1) {
+			unsigned at = word * 64 + (unsigned)__builtin_ctzll(bits);
+			struct place *place = find(c, at, key, &free_place);
+
+			total += place ? atomic_load_explicit(&place->count, memory_order_relaxed)
+				       : 0;
+		}
 	}
 	return total;
 }
 
-void clients_remove(struct clients *c, unsigned worker, uint64_t key)
+void clients_remove(struct clients *c, unsigned slot, uint64_t key)
 {
-	struct place *unused, *own = find(c, worker, key, &unused);
+	struct place *unused, *own = find(c, slot, key, &unused);
 
 	if (own && atomic_load_explicit(&own->count, memory_order_relaxed))
 		atomic_fetch_sub_explicit(&own->count, 1, memory_order_relaxed);
 }
 
-void clients_clear(struct clients *c, unsigned worker)
+void clients_clear(struct clients *c, unsigned slot)
 {
-	struct place *table = table_of(c, worker);
+	_Atomic uint64_t *word = &c->used[slot / 64];
+	uint64_t bit = UINT64_C(1) << slot % 64;
 
-	for (uint64_t i = 0; i <= c->mask; i++) {
-		atomic_store_explicit(&table[i].count, 0, memory_order_relaxed);
-		atomic_store_explicit(&table[i].key, 0, memory_order_relaxed);
-	}
+	if (!(atomic_load(word) & bit))
+		return;
+	atomic_fetch_and(word, ~bit);
+	/* The memory goes back to the system, and is zero when it is used again. */
+	if (madvise(table_of(c, slot), (c->mask + 1) * sizeof(struct place), MADV_REMOVE) != 0)
+		memset((void *)table_of(c, slot), 0, (c->mask + 1) * sizeof(struct place));
 }

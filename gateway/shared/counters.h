@@ -46,7 +46,7 @@ enum counters_session {
 	COUNTERS_SESSION_COMMAND,
 	COUNTERS_SESSION_TLS,
 	COUNTERS_SESSION_MESSAGE, /* octets of it */
-	COUNTERS_SESSION_POLICY,
+	COUNTERS_SESSION_POLICY,  /* the pause after wrong credentials included */
 	COUNTERS_SESSION_DELIVERY,
 	COUNTERS_SESSION_CLOSING,
 	COUNTERS_SESSION_MAX
@@ -145,6 +145,11 @@ static inline void counters_add(counter *to, uint64_t n)
 {
 	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n,
 			      memory_order_relaxed);
+}
+
+static inline void counters_take(counter *from, uint64_t n)
+{
+	counters_add(from, -n);
 }
 
 static inline uint64_t counters_get(const counter *from)

@@ -9,11 +9,23 @@
 #include "smtp_reply.h"
 #include "smtp_xclient.h"
 
+static struct verdict plain_accept = {.kind = VERDICT_ACCEPT};
+
+static void forget_verdict(struct smtp *s)
+{
+	if (s->verdict != &plain_accept) {
+		verdict_fini(s->verdict);
+		free(s->verdict);
+	}
+	s->verdict = &plain_accept;
+}
+
 struct smtp *smtp_new(const struct smtp_settings *settings)
 {
 	struct smtp *s = mem_new(sizeof *s);
 
 	s->settings = settings;
+	s->verdict = &plain_accept;
 	return s;
 }
 
@@ -24,7 +36,7 @@ void smtp_free(struct smtp **p)
 	*p = NULL;
 	if (!s)
 		return;
-	verdict_fini(&s->verdict);
+	forget_verdict(s);
 	smtp_result_fini(&s->delivered);
 	smtp_result_fini(&s->message.failure);
 	smtp_result_fini(&s->repeated);
@@ -79,7 +91,7 @@ static bool is_decided(const struct smtp *s, enum hook hook)
 enum smtp_step smtp_ask(struct smtp *s, enum hook hook)
 {
 	assert(s->wait == SMTP_WAIT_NOTHING);
-	verdict_fini(&s->verdict);
+	forget_verdict(s);
 	s->hook = hook;
 	if (is_decided(s, hook))
 		return take_verdict(s);
@@ -90,7 +102,7 @@ enum smtp_step smtp_ask(struct smtp *s, enum hook hook)
 
 bool smtp_is_refused(const struct smtp *s)
 {
-	return s->verdict.kind != VERDICT_ACCEPT && s->verdict.kind != VERDICT_DISCARD;
+	return s->verdict->kind != VERDICT_ACCEPT && s->verdict->kind != VERDICT_DISCARD;
 }
 
 bool smtp_awaits_verdict(const struct smtp *s)
@@ -152,14 +164,16 @@ void smtp_verdict(struct smtp *s, const struct verdict *verdict)
 	char problem[128];
 
 	assert(smtp_awaits_verdict(s) && fits(verdict->kind, s->hook));
-	s->verdict = (struct verdict){
-		.kind = verdict->kind,
-		.code = verdict->code,
-		.text = mem_copy_string(verdict->text),
-	};
-	memcpy(s->verdict.status, verdict->status, sizeof s->verdict.status);
-	assert(!verdict_problem(&s->verdict, problem, sizeof problem));
 	s->answered = true;
+	if (verdict->kind == VERDICT_ACCEPT && !verdict->code && !verdict->text &&
+	    !verdict->status[0])
+		return; /* as it is since the question */
+	s->verdict = mem_new(sizeof *s->verdict);
+	s->verdict->kind = verdict->kind;
+	s->verdict->code = verdict->code;
+	s->verdict->text = mem_copy_string(verdict->text);
+	memcpy(s->verdict->status, verdict->status, sizeof s->verdict->status);
+	assert(!verdict_problem(s->verdict, problem, sizeof problem));
 }
 
 void smtp_body_failed(struct smtp *s, int code, const char *status, const char *text)

@@ -29,7 +29,7 @@ static enum smtp_step skip(struct smtp *s, struct smtp_problem problem)
 /* Refused by the last verdict. One that closes need not wait: nothing more is read. */
 static enum smtp_step skip_as_told(struct smtp *s)
 {
-	if (s->verdict.kind == VERDICT_DISCONNECT || verdict_code(&s->verdict, s->hook) == 421)
+	if (s->verdict->kind == VERDICT_DISCONNECT || verdict_code(s->verdict, s->hook) == 421)
 		return smtp_reply_refusal(s, s->hook);
 	return skip(s, (struct smtp_problem){0});
 }

@@ -72,14 +72,14 @@ enum smtp_step smtp_commands_on_ehlo(struct smtp *s)
 	struct smtp_helo *forgotten = s->helo;
 
 	/* RFC 5321 4.1.4: after a refusal the session is what it was before the command. */
-	if (s->verdict.kind != VERDICT_ACCEPT)
+	if (s->verdict->kind != VERDICT_ACCEPT)
 		return smtp_reply_refusal(s, HOOK_EHLO);
 	smtp_end_transaction(s);
 	s->helo = s->new_helo; /* s->reply.helo still points there */
 	s->new_helo = NULL;
 	s->helo_said = true;
 	free(forgotten);
-	snprintf(text, sizeof text, "%s%s%s", s->settings->hostname, s->verdict.text ? " " : "",
+	snprintf(text, sizeof text, "%s%s%s", s->settings->hostname, s->verdict->text ? " " : "",
 		 smtp_verdict_line(s, line, ""));
 	if (s->reply.verb == SMTP_HELO)
 		return smtp_reply_send(s, 250, "", text);

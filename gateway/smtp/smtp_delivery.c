@@ -65,7 +65,7 @@ void smtp_delivered(struct smtp *s, int code, const char *status, const char *te
 /* A service's own words stand before the delivery's, when that has accepted. */
 static void take_words(const struct smtp *s, struct smtp_result *result)
 {
-	const struct verdict *v = &s->verdict;
+	const struct verdict *v = s->verdict;
 	int code = verdict_code(v, HOOK_MESSAGE);
 	const char *status = verdict_status(v, HOOK_MESSAGE);
 	struct smtp_result own = {0};

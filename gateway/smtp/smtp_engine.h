@@ -77,7 +77,7 @@ struct smtp {
 	enum smtp_wait wait;
 	bool answered;
 	enum hook hook;
-	struct verdict verdict;
+	struct verdict *verdict;      /* the last one; a plain accept needs no memory of its own */
 	struct smtp_result delivered; /* the delivery's, of a recipient or a message */
 
 	/* facts of the connection */

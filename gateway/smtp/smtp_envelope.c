@@ -259,7 +259,7 @@ enum smtp_step smtp_envelope_on_mail(struct smtp *s)
 	if (smtp_is_refused(s))
 		return smtp_reply_refusal(s, HOOK_MAIL);
 	smtp_transaction_begin(&s->transaction, s->new_sender ? &s->new_sender : &s->mailbox);
-	s->transaction.discarded = s->reply.discarded = s->verdict.kind == VERDICT_DISCARD;
+	s->transaction.discarded = s->reply.discarded = s->verdict->kind == VERDICT_DISCARD;
 	return smtp_reply_accept(s, HOOK_MAIL, 250, "2.1.0", "Sender OK");
 }
 
@@ -312,7 +312,7 @@ enum smtp_step smtp_envelope_on_rcpt(struct smtp *s)
 {
 	if (smtp_is_refused(s))
 		return smtp_reply_refusal(s, HOOK_RCPT);
-	s->mailbox->discarded = s->verdict.kind == VERDICT_DISCARD;
+	s->mailbox->discarded = s->verdict->kind == VERDICT_DISCARD;
 	s->reply.discarded = s->mailbox->discarded || s->transaction.discarded;
 	if (s->settings->recipients_asked && !s->reply.discarded)
 		return smtp_delivery_ask_recipient(s);

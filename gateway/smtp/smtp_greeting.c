@@ -10,7 +10,7 @@
 const char *smtp_verdict_line(const struct smtp *s, char line[VERDICT_LINE_MAX + 1],
 			      const char *otherwise)
 {
-	const char *text = s->verdict.text ? s->verdict.text : otherwise;
+	const char *text = s->verdict->text ? s->verdict->text : otherwise;
 
 	snprintf(line, VERDICT_LINE_MAX + 1, "%.*s", (int)strcspn(text, "\n"), text);
 	return line;
@@ -45,7 +45,7 @@ static enum smtp_step banner(struct smtp *s)
  * stand here (4.3.2), so "try again" also closes. */
 static enum smtp_step refusing_banner(struct smtp *s)
 {
-	int code = verdict_code(&s->verdict, HOOK_CONNECT);
+	int code = verdict_code(s->verdict, HOOK_CONNECT);
 	enum smtp_step step;
 
 	s->refused = true;
@@ -68,11 +68,11 @@ enum smtp_step smtp_greeting_on_connect(struct smtp *s)
 {
 	char line[VERDICT_LINE_MAX + 1];
 
-	if (s->verdict.kind != VERDICT_ACCEPT)
+	if (s->verdict->kind != VERDICT_ACCEPT)
 		return refusing_banner(s);
 	free(s->greeting);
 	s->greeting = NULL;
-	if (s->verdict.text)
+	if (s->verdict->text)
 		s->greeting = mem_copy_string(smtp_verdict_line(s, line, ""));
 	return s->secure ? smtp_greeting_ask_secure(s) : banner(s);
 }
@@ -87,7 +87,7 @@ enum smtp_step smtp_greeting_ask_secure(struct smtp *s)
  * come. */
 enum smtp_step smtp_greeting_on_secure(struct smtp *s)
 {
-	bool refused = s->verdict.kind != VERDICT_ACCEPT;
+	bool refused = s->verdict->kind != VERDICT_ACCEPT;
 
 	if (!s->greeted)
 		return refused ? refusing_banner(s) : banner(s);
@@ -107,7 +107,7 @@ enum smtp_step smtp_greeting_on_starttls(struct smtp *s)
 {
 	char line[VERDICT_LINE_MAX + 1];
 
-	if (s->verdict.kind != VERDICT_ACCEPT)
+	if (s->verdict->kind != VERDICT_ACCEPT)
 		return smtp_reply_refusal(s, HOOK_STARTTLS);
 	smtp_end_transaction(s);
 	s->phase = SMTP_PHASE_TLS;

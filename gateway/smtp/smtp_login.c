@@ -76,7 +76,7 @@ static enum smtp_step refuse(struct smtp *s)
 	s->phase = SMTP_PHASE_COMMAND;
 	s->auth_ending = false;
 	/* Only what is the client's own fault counts: not a service that is down. */
-	if (s->verdict.kind == VERDICT_REJECT)
+	if (s->verdict->kind == VERDICT_REJECT)
 		return smtp_reply_refusal_fault(s, HOOK_AUTH);
 	return smtp_reply_refusal(s, HOOK_AUTH);
 }
@@ -127,12 +127,12 @@ enum smtp_step smtp_login_on_auth(struct smtp *s)
 
 	smtp_auth_wipe(&s->auth);
 	s->reply.auth = &s->auth.facts;
-	if (s->verdict.kind == VERDICT_ACCEPT) {
+	if (s->verdict->kind == VERDICT_ACCEPT) {
 		s->authenticated = true;
 		return smtp_reply_send(s, 235, "2.7.0",
 				       smtp_verdict_line(s, line, "Authentication succeeded"));
 	}
-	if (!failure || s->verdict.kind != VERDICT_REJECT)
+	if (!failure || s->verdict->kind != VERDICT_REJECT)
 		return refuse(s);
 	s->auth_ending = true;
 	return go_on(s, challenge(s, failure));

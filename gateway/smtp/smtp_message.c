@@ -53,7 +53,7 @@ enum smtp_step smtp_message_data(struct smtp *s, struct octets argument)
 
 static void take_discard(struct smtp *s)
 {
-	if (s->verdict.kind == VERDICT_DISCARD)
+	if (s->verdict->kind == VERDICT_DISCARD)
 		s->transaction.discarded = true;
 }
 

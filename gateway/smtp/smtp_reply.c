@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #define REPLY_MAX 512 /* with the CRLF: RFC 5321 4.5.3.1.5 */
 
@@ -28,15 +29,21 @@ static void make_printable(char *text)
 
 static void write_line(struct smtp *s, bool last, const char *text, size_t len)
 {
-	char line[REPLY_MAX + 1];
+	char line[REPLY_MAX + 1], *at = line;
+	char *end = line + REPLY_MAX - 1; /* a NUL there, and then the CRLF over it */
 	const char *status = s->reply.status;
-	int max = REPLY_MAX - 2;
-	int n = snprintf(line, (size_t)max + 1, "%d%c%s%s%.*s", s->reply.code, last ? ' ' : '-',
-			 status, status[0] ? " " : "", (int)len, text);
+	int code = s->reply.code;
 
+	*at++ = (char)('0' + code / 100 % 10);
+	*at++ = (char)('0' + code / 10 % 10);
+	*at++ = (char)('0' + code % 10);
+	*at++ = last ? ' ' : '-';
+	at = text_append(at, end, status);
+	at = text_append(at, end, status[0] ? " " : "");
+	at = text_append_octets(at, end, text, len);
 	make_printable(line);
-	buf_append(s->out, line, (size_t)(n < max ? n : max));
-	buf_append(s->out, "\r\n", 2);
+	at = mempcpy(at, "\r\n", 2);
+	buf_append(s->out, line, (size_t)(at - line));
 }
 
 static void describe_transaction(struct smtp *s)
@@ -63,7 +70,7 @@ static void write_lines(struct smtp *s, const char *text)
 
 static void set_reply(struct smtp *s, int code, const char *status, const char *text)
 {
-	snprintf(s->reply_status, sizeof s->reply_status, "%s", has_status(s) ? status : "");
+	text_copy(s->reply_status, sizeof s->reply_status, has_status(s) ? status : "");
 	free(s->reply_text);
 	s->reply_text = mem_copy_bytes(text, strcspn(text, "\n"));
 	make_printable(s->reply_text);
@@ -220,19 +227,19 @@ static const char *default_refusal(int code)
 
 enum smtp_step smtp_reply_refusal_as(struct smtp *s, int code, const char *status)
 {
-	const char *text = s->verdict.text ? s->verdict.text : default_refusal(code);
+	const char *text = s->verdict->text ? s->verdict->text : default_refusal(code);
 
 	/* Whatever goes wrong with a verdict, a refusal is never said with a 2yz or 354. */
 	assert(smtp_is_refused(s) && code >= 400);
-	if (s->verdict.kind == VERDICT_DISCONNECT || code == 421)
+	if (s->verdict->kind == VERDICT_DISCONNECT || code == 421)
 		return smtp_reply_last(s, code, status, text, DISCONNECT_POLICY);
 	return smtp_reply_send(s, code, status, text);
 }
 
 enum smtp_step smtp_reply_refusal(struct smtp *s, enum hook hook)
 {
-	return smtp_reply_refusal_as(s, verdict_code(&s->verdict, hook),
-				     verdict_status(&s->verdict, hook));
+	return smtp_reply_refusal_as(s, verdict_code(s->verdict, hook),
+				     verdict_status(s->verdict, hook));
 }
 
 enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook)
@@ -245,11 +252,11 @@ enum smtp_step smtp_reply_refusal_fault(struct smtp *s, enum hook hook)
 enum smtp_step smtp_reply_accept(struct smtp *s, enum hook hook, int code, const char *status,
 				 const char *text)
 {
-	int own_code = verdict_code(&s->verdict, hook);
-	const char *own_status = verdict_status(&s->verdict, hook);
+	int own_code = verdict_code(s->verdict, hook);
+	const char *own_status = verdict_status(s->verdict, hook);
 
 	return smtp_reply_send(s, own_code ? own_code : code, own_status[0] ? own_status : status,
-			       s->verdict.text ? s->verdict.text : text);
+			       s->verdict->text ? s->verdict->text : text);
 }
 
 void smtp_reply_forget(struct smtp *s)

@@ -39,7 +39,7 @@ def latency_pairs(*differences: float) -> List[Dict[str, Any]]:
 
 
 def event_rates(*values: float, lost: float = 0.0) -> List[Dict[str, float]]:
-    return [{"per_second": value, "received": 1e6 - lost, "lost": lost} for value in values]
+    return [{"per_second": value, "lost": lost} for value in values]
 
 
 def made_up_figures() -> Dict[str, Any]:
@@ -134,6 +134,8 @@ class Verdicts(unittest.TestCase):
         first = goals.evaluate({"events": figures})[0]
         self.assertEqual(first.verdict, goals.MISSED)
         self.assertIn("3,000", first.why)
+        first = goals.evaluate({"events": {**figures, "rate": []}})[0]
+        self.assertEqual(first.verdict, goals.NOT_MEASURED)
 
     def test_all_parts_are_judged(self) -> None:
         found = goals.evaluate(made_up_figures())

@@ -26,14 +26,15 @@ ROOMS = {
     "policy": {"shared", "net", "base", "protocol"},
     "relay": {"net", "base", "protocol"},
     "delivery": {"relay", "shared", "net", "base", "protocol"},
-    "events": {"net", "base", "protocol"},
+    "events": {"shared", "net", "base", "protocol"},
+    "monitor": {"events", "shared", "net", "base", "protocol"},
     "config": {"net", "base", "protocol"},
     "drive": {"base", "protocol"},
     "session": {"smtp", "net", "message", "policy", "delivery", "events", "shared", "base", "protocol"},
     "client": {"gatepost", "protocol"},
     "gatepost": set(),
     "example": {"gatepost"},
-    "process": {"session", "config", "smtp", "net", "policy", "delivery", "relay", "events", "shared", "base", "protocol"},
+    "process": {"session", "config", "smtp", "net", "policy", "delivery", "relay", "monitor", "events", "shared", "base", "protocol"},
 }
 # Of a room that may include protocol, only these headers where the list is shorter than the room.
 PARTS = {
@@ -49,18 +50,19 @@ PARTS = {
 # The only files that may see a library's header.
 LIBRARIES = {
     # Scripts of `gatepost drive` are JSON, but not of the protocol.
-    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c|clients/c/src/\w+\.[ch]",
+    r"jansson\.h": r"protocol/(\w+_json|handshake)\.[ch]|gateway/drive/drive_(script|request)\.c|gateway/status_(read|text)\.c|clients/c/src/\w+\.[ch]",
     r"openssl/.*": r"gateway/net/tls\w*\.[ch]",
     r"cyaml/.*|yaml\.h": r"gateway/config/\w+\.[ch]",
     r"ares\.h": r"gateway/net/resolver_channel\.c",
+    r"microhttpd\.h": r"gateway/monitor/http\.c",
     r"ev\.h": (
         # The relay's engine is without I/O.
-        r"gateway/(net|policy|delivery|events|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
+        r"gateway/(net|policy|delivery|events|monitor|session|process)/\w+\.[ch]|gateway/relay/relay(_(?!engine)\w+)?\.[ch]"
     ),
     r"sys/socket\.h|netinet/.*|arpa/.*|sys/un\.h|netdb\.h": (
-        r"gateway/net/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
+        r"gateway/net/\w+\.[ch]|gateway/(monitor/http|drive/drive_wire)\.c|gateway/\w+\.c|clients/c/(src/(listen|server\w*)|examples/\w+)\.c"
     ),
-    r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
+    r"time\.h|sys/time\.h": r"gateway/(base|process|delivery|config|monitor)/\w+\.[ch]|gateway/drive/drive_wire\.c|gateway/\w+\.c",
 }
 FORBIDDEN = r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|strncpy)\s*\("
 

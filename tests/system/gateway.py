@@ -39,13 +39,23 @@ def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIEN
         time.sleep(0.02)
 
 
+_reservations: List[socket.socket] = []
+
+
 def free_port() -> int:
-    """One that the system gives to no outgoing connection before somebody listens on it."""
+    """One that the system gives to no outgoing connection before somebody listens on it, and no other test takes meanwhile."""
     while True:
         port = random.randrange(20000, 32000)
-        with contextlib.suppress(OSError), socket.socket() as sock:
-            sock.bind(("127.0.0.1", port))
-            return port
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0gatepost test port {port}")  # until this process ends
+            with socket.socket() as sock:
+                sock.bind(("127.0.0.1", port))
+        except OSError:
+            reservation.close()
+            continue
+        _reservations.append(reservation)
+        return port
 
 
 class Gateway:

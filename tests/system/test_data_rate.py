@@ -2,7 +2,7 @@
 
 import threading
 
-from gateway import Gateway, unittest
+from gateway import PATIENCE, Gateway, unittest
 from test_limits import drip
 
 RATE_GRACE = 60.0
@@ -25,12 +25,12 @@ class DataRate(unittest.TestCase):
                 thread = threading.Thread(target=keep_going)
                 thread.start()
                 try:
-                    seconds, said = drip(slow, b"slow\r\n", 0.5, RATE_GRACE + 20)
+                    seconds, said = drip(slow, b"slow\r\n", 0.5, RATE_GRACE + PATIENCE)
                 finally:
                     done.set()
                     thread.join()
                 self.assertRegex(said, r"^421 4\.4\.2 ")
-                self.assertTrue(RATE_GRACE - 1 < seconds < RATE_GRACE + 15, seconds)
+                self.assertTrue(RATE_GRACE - 1 < seconds < RATE_GRACE + PATIENCE, seconds)
                 gateway.wait_for("disconnect", reason="data_timeout")
                 self.assertRegex(fair.say("."), r"^250 2\.0\.0 OK id=")
 

@@ -179,8 +179,8 @@ async def mail(request):
 class Liars(unittest.TestCase):
     """Every lie ends in 451 4.3.0, or is ignored; the author is told; the next session is not harmed."""
 
-    def lie(self, answer: Callable[[Dict[str, Any]], Any], *, options: str = "    timeout: 10s\n") -> List[Any]:
-        """Asks at MAIL in two sessions; returns [replies, errors told to the service, gateway's failure events]."""
+    def lie(self, answer: Callable[[Dict[str, Any]], Any], *, told: str = "", options: str = "    timeout: 10s\n") -> List[Any]:
+        """Asks at MAIL in two sessions, until the service has been told of an error with the code `told`; returns [replies, errors told to the service, gateway's failure events]."""
         with socket_folder() as folder:
             liar = Liar(f"{folder}/p.sock", ["mail"], answer)
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options=options) as gateway:
@@ -193,11 +193,12 @@ class Liars(unittest.TestCase):
                         self.assertEqual(client.say("NOOP")[:3], "250")
                         self.assertEqual(client.say("QUIT")[:3], "221")
                 gateway.wait_for("disconnect", 2, reason="quit")
+                wait_until(lambda: not told or told in [error["code"] for error in liar.errors], f"the service to be told {told}")
                 liar.close()
                 return [replies, liar.errors, gateway.events("policy.failure"), gateway.events("policy.bad_reply")]
 
     def expect_tempfail(self, answer: Callable[[Dict[str, Any]], Any], code: str) -> None:
-        replies, errors, failures, _ = self.lie(answer, options="    timeout: 10s\n    on_failure: tempfail\n")
+        replies, errors, failures, _ = self.lie(answer, told=code, options="    timeout: 10s\n    on_failure: tempfail\n")
         for text in replies:
             self.assertRegex(text, r"^451 4\.3\.0 ")
         self.assertEqual(len(failures), 2)
@@ -236,13 +237,13 @@ class Liars(unittest.TestCase):
         self.assertEqual(len(bad), 2)
 
     def test_answers_twice(self) -> None:
-        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"]) * 2)
+        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"]) * 2, told="unknown_id")
         self.assertEqual([text[:3] for text in replies], ["250"] * 2)
         self.assertEqual(failures, [])
         self.assertIn("unknown_id", [error["code"] for error in errors])
 
     def test_unknown_id(self) -> None:
-        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"] + 1000) + reply(request["id"]))
+        replies, errors, failures, bad = self.lie(lambda request: reply(request["id"] + 1000) + reply(request["id"]), told="unknown_id")
         self.assertEqual([text[:3] for text in replies], ["250"] * 2)
         self.assertEqual(failures, [])
         self.assertEqual({error["id"] for error in errors if error["code"] == "unknown_id"} > set(), True)
@@ -258,7 +259,7 @@ class Liars(unittest.TestCase):
             late.set()
             return reply(held[0]) + reply(request["id"])
 
-        replies, errors, failures, bad = self.lie(answer, options="    timeout: 400ms\n")
+        replies, errors, failures, bad = self.lie(answer, options="    timeout: 3s\n")
         self.assertEqual([text[:3] for text in replies], ["451", "250"])
         self.assertTrue(late.is_set())
         self.assertEqual([failure["class"] for failure in failures], ["timeout"])

@@ -145,6 +145,7 @@ class Json(unittest.TestCase):
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options="    on_failure: accept\n") as gateway, gateway.connect() as client:
                 client.start("EHLO client")
                 self.assertEqual(client.say("MAIL FROM:<a@example.org>")[:9], "451 4.3.0")
+                self.assertTrue(liar.told())
                 self.assertEqual({error["code"] for error in liar.errors}, {"bad_json"})
             liar.close()
 

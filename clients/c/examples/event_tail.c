@@ -47,6 +47,14 @@ static void show_all(struct gatepost_events *events)
 	fflush(stdout);
 }
 
+/* False after a silence that no living gateway keeps. */
+static bool wait_for_input(int fd)
+{
+	struct pollfd input = {.fd = fd, .events = POLLIN};
+
+	return poll(&input, 1, GATEPOST_EVENTS_SILENCE_MS) != 0;
+}
+
 /* Until the connection ends. */
 static void follow(struct gatepost_events *events, int fd)
 {
@@ -55,7 +63,8 @@ static void follow(struct gatepost_events *events, int fd)
 	size_t len;
 	ssize_t n;
 
-	while ((n = read(fd, in, sizeof in)) > 0 || (n < 0 && errno == EINTR)) {
+	while (wait_for_input(fd) &&
+	       ((n = read(fd, in, sizeof in)) > 0 || (n < 0 && errno == EINTR))) {
 		if (n > 0 && !gatepost_events_feed(events, in, (size_t)n))
 			break;
 		/* The one line that a subscriber sends fits in any socket's buffer. */

@@ -187,6 +187,28 @@ void gatepost_cursor_gap(struct gatepost_cursor *cursor, json_t *message)
 		set_moves(cursor, added, cursor->expected);
 }
 
+void gatepost_cursor_heartbeat(struct gatepost_cursor *cursor, const json_t *message)
+{
+	uint64_t seq = integer(message, "seq");
+	struct gatepost_cursor_item *item;
+
+	if (cursor->has_hole)
+		add_gap(cursor, "unexplained", cursor->hole_from, cursor->hole_to, NULL);
+	cursor->has_hole = false;
+	if (cursor->ahead.epoch && !strcmp(cursor->ahead.epoch, cursor->epoch) &&
+	    cursor->ahead.seq >= seq)
+		return;
+	item = cursor->first;
+	if (!item) {
+		move(&cursor->position, cursor->epoch, seq);
+		move(&cursor->ahead, cursor->epoch, seq);
+		return;
+	}
+	while (item->next)
+		item = item->next;
+	set_moves(cursor, item, seq);
+}
+
 struct gatepost_cursor_item *gatepost_cursor_take(struct gatepost_cursor *cursor)
 {
 	struct gatepost_cursor_item *item = cursor->first;

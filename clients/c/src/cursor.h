@@ -47,6 +47,8 @@ void gatepost_cursor_open(struct gatepost_cursor *cursor);
 void gatepost_cursor_subscribed(struct gatepost_cursor *cursor, const json_t *message);
 void gatepost_cursor_event(struct gatepost_cursor *cursor, json_t *message);
 void gatepost_cursor_gap(struct gatepost_cursor *cursor, json_t *message);
+/* All up to its seq is dealt with: once the queue is taken, a new connection goes on after it. */
+void gatepost_cursor_heartbeat(struct gatepost_cursor *cursor, const json_t *message);
 /* The next item, the caller's from now on; NULL when there is none. */
 struct gatepost_cursor_item *gatepost_cursor_take(struct gatepost_cursor *cursor);
 void gatepost_cursor_item_free(struct gatepost_cursor_item **item);

@@ -17,7 +17,7 @@ struct gatepost_events {
 	struct gatepost_error error;
 	struct jsonl lines;
 	char *filter; /* "name":...,"events":[...], of subscribe */
-	bool oldest;
+	bool oldest, close_on_lag;
 	struct json_out out;
 	size_t out_sent;
 	struct gatepost_cursor_item *current; /* the item last taken */
@@ -57,10 +57,11 @@ static void write_subscribe(struct gatepost_events *events, struct json_out *out
 		json_out_text(out, cursor->position.epoch);
 		json_out_raw(out, ",\"seq\":");
 		json_out_integer(out, (int64_t)cursor->position.seq);
-		json_out_raw(out, "}}\n");
-		return;
+		json_out_raw(out, "}");
+	} else {
+		json_out_raw(out, events->oldest ? "\"from\":\"oldest\"" : "\"from\":\"now\"");
 	}
-	json_out_raw(out, events->oldest ? "\"from\":\"oldest\"}\n" : "\"from\":\"now\"}\n");
+	json_out_raw(out, events->close_on_lag ? ",\"on_lag\":\"close\"}\n" : "}\n");
 }
 
 /* The gateway's own reader says what is wrong with it, here and now. */
@@ -84,8 +85,10 @@ struct gatepost_events *gatepost_events_new(const struct gatepost_events_options
 	struct json_out filter = {0};
 
 	*error = (struct gatepost_error){0};
-	*events = (struct gatepost_events){
-		.oldest = options->oldest, .log = options->log, .log_arg = options->log_arg};
+	*events = (struct gatepost_events){.oldest = options->oldest,
+					   .close_on_lag = options->close_on_lag,
+					   .log = options->log,
+					   .log_arg = options->log_arg};
 	gatepost_cursor_init(&events->cursor, options->epoch, options->seq);
 	jsonl_init(&events->lines, JSONL_LINE_MAX);
 	write_filter(&filter, options);
@@ -160,8 +163,9 @@ static void take_hello(struct gatepost_events *events, json_t *message)
 /* These are wrong with every connection; others, such as too_many, pass. */
 static bool is_permanent(const char *code)
 {
-	static const char *const codes[] = {"unknown_event", "version", "bad_message", "bad_json",
-					    "line_too_long"};
+	static const char *const codes[] = {
+		"unknown_event", "version",	"bad_message", "bad_json",
+		"line_too_long", "not_allowed", "lag"};
 
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
 		if (!strcmp(codes[i], code))
@@ -200,6 +204,11 @@ static void take_gap(struct gatepost_events *events, json_t *message)
 	gatepost_cursor_gap(&events->cursor, message);
 }
 
+static void take_heartbeat(struct gatepost_events *events, json_t *message)
+{
+	gatepost_cursor_heartbeat(&events->cursor, message);
+}
+
 static void take_message(struct gatepost_events *events, json_t *message)
 {
 	/* where a message may come: before our subscribe, after it, when subscribed */
@@ -211,7 +220,7 @@ static void take_message(struct gatepost_events *events, json_t *message)
 	} messages[] = {
 		{"hello", HELLO, take_hello}, {"subscribed", SUBSCRIBED, take_subscribed},
 		{"event", LIVE, take_event},  {"gap", LIVE, take_gap},
-		{"error", ANY, take_error},
+		{"error", ANY, take_error},   {"heartbeat", LIVE, take_heartbeat},
 	};
 	int place = events->cursor.live ? LIVE : events->greeted ? SUBSCRIBED : HELLO;
 	const char *type = gatepost_shape_type(message);
@@ -229,7 +238,7 @@ static void take_message(struct gatepost_events *events, json_t *message)
 	}
 	if (place != HELLO && *type && strcmp(type, "hello") != 0 &&
 	    strcmp(type, "subscribed") != 0 && strcmp(type, "event") != 0 &&
-	    strcmp(type, "gap") != 0)
+	    strcmp(type, "gap") != 0 && strcmp(type, "heartbeat") != 0)
 		return; /* a type of a later version */
 	gatepost_shape_fail(&events->error, "bad_message", "unexpected \"%.40s\" from the gateway",
 			    type);

@@ -239,7 +239,7 @@ void gatepost_policy_sent(struct gatepost_policy *policy, size_t n)
 	policy->out_sent += n;
 	if (policy->out_sent < policy->out.len)
 		return;
-	policy->out_sent = 0;
+	policy->out_sent = policy->ping_end = 0;
 	json_out_clear(&policy->out);
 }
 
@@ -250,6 +250,7 @@ void gatepost_policy_drain(struct gatepost_policy *policy)
 	policy->draining = true;
 	json_out_raw(&policy->out, "{\"type\":\"drain\"}\n");
 	hook_json_ping(&policy->out); /* the pong comes after the last request */
+	policy->ping_end = policy->out.len;
 }
 
 bool gatepost_policy_is_drained(const struct gatepost_policy *policy)

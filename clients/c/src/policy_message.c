@@ -205,7 +205,7 @@ static void take_ping(struct gatepost_policy *policy, const json_t *message)
 static void take_pong(struct gatepost_policy *policy, const json_t *message)
 {
 	(void)message;
-	policy->drained = policy->draining;
+	policy->drained = policy->draining && policy->out_sent >= policy->ping_end;
 }
 
 void gatepost_policy_take(struct gatepost_policy *policy, json_t *message)

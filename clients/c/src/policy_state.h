@@ -36,6 +36,7 @@ struct gatepost_policy {
 	struct json_out registration; /* until hello */
 	struct json_out out;
 	size_t out_sent;
+	size_t ping_end; /* in `out`, of the ping of a drain: once it is sent, a pong is its own */
 	char *spool;
 	struct gatepost_request *first, **last;
 	struct gatepost_open *open;

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -7,23 +6,6 @@
 
 #include "server.h"
 #include "shape.h"
-
-/* Until a signal, and then until all is answered. */
-static void run(struct gatepost_server *server, int signals)
-{
-	struct pollfd fds[] = {{.fd = gatepost_server_fd(server), .events = POLLIN},
-			       {.fd = signals, .events = POLLIN}};
-
-	while (!fds[1].revents) {
-		if (poll(fds, 2, -1) < 0)
-			fds[1].revents = 0;
-		else if (fds[0].revents)
-			gatepost_server_step(server, 0);
-	}
-	gatepost_server_drain(server);
-	while (gatepost_server_step(server, -1))
-		;
-}
 
 static bool serve(const char *path, const struct gatepost_policy_options *options,
 		  gatepost_handler *handler, void *arg, int signals, struct gatepost_error *error)
@@ -34,7 +16,9 @@ static bool serve(const char *path, const struct gatepost_policy_options *option
 	if (!server)
 		return false;
 	gatepost_server_forbid_later(server);
-	run(server, signals);
+	gatepost_server_drain_on(server, signals);
+	while (gatepost_server_step(server, -1))
+		;
 	gatepost_server_free(&server);
 	/* Taken, or it would end the program once it is not blocked any more. */
 	while (read(signals, &taken, sizeof taken) > 0)

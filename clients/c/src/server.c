@@ -101,6 +101,14 @@ void gatepost_server_forbid_later(struct gatepost_server *server)
 	server->may_defer = false;
 }
 
+void gatepost_server_drain_on(struct gatepost_server *server, int fd)
+{
+	server->order = fd;
+	/* Without memory for it, a drain at once: better than one that never comes. */
+	if (!add(server, fd, NUMBER_ORDER))
+		gatepost_server_drain(server);
+}
+
 int gatepost_server_fd(const struct gatepost_server *server)
 {
 	return server->epoll;
@@ -198,6 +206,9 @@ static void happen(struct gatepost_server *server, const struct epoll_event *eve
 
 	if (event->data.u64 == NUMBER_TICKER) {
 		on_tick(server);
+	} else if (event->data.u64 == NUMBER_ORDER) {
+		epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->order, NULL);
+		gatepost_server_drain(server);
 	} else if (event->data.u64 == NUMBER_LISTENER) {
 		if (server->listener >= 0)
 			accept_one(server);

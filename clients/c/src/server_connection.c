@@ -102,6 +102,24 @@ static bool take_fds(struct gatepost_connection *connection, struct msghdr *mess
 	return !(message->msg_flags & MSG_CTRUNC);
 }
 
+/* Line by line: the memory of a request is the next one's, and stays in the processor's cache. */
+static bool take_lines(struct gatepost_server *server, struct gatepost_connection *connection,
+		       size_t len)
+{
+	const char *at = server->in, *end = at + len;
+	bool ok = true;
+
+	while (ok && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t n = newline ? (size_t)(newline - at) + 1 : (size_t)(end - at);
+
+		ok = gatepost_policy_feed(connection->policy, at, n);
+		answer_all(server, connection);
+		at += n;
+	}
+	return ok;
+}
+
 /* False: the connection is over. */
 static bool read_in(struct gatepost_server *server, struct gatepost_connection *connection)
 {
@@ -115,7 +133,6 @@ static bool read_in(struct gatepost_server *server, struct gatepost_connection *
 				 .msg_control = control.space,
 				 .msg_controllen = sizeof control.space};
 	ssize_t n = recvmsg(connection->fd, &message, MSG_CMSG_CLOEXEC);
-	bool ok;
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
@@ -123,10 +140,11 @@ static bool read_in(struct gatepost_server *server, struct gatepost_connection *
 		gatepost_server_tell(server, "a descriptor was lost: no more files can be opened");
 		return false;
 	}
-	ok = n ? gatepost_policy_feed(connection->policy, server->in, (size_t)n)
-	       : (gatepost_policy_feed_end(connection->policy), false);
+	if (n)
+		return take_lines(server, connection, (size_t)n);
+	gatepost_policy_feed_end(connection->policy);
 	answer_all(server, connection);
-	return ok;
+	return false;
 }
 
 /* False: the gateway is gone. */

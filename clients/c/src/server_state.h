@@ -14,7 +14,7 @@
 #define HANDSHAKE_SECONDS 5
 #define GRACE_SECONDS	  5 /* for the last replies, at least */
 
-enum { NUMBER_LISTENER, NUMBER_TICKER, NUMBER_FIRST };
+enum { NUMBER_LISTENER, NUMBER_TICKER, NUMBER_ORDER, NUMBER_FIRST };
 
 struct gatepost_connection {
 	uint64_t number;
@@ -32,6 +32,7 @@ struct gatepost_server {
 	char *path;
 	struct stat made; /* the socket that we have made */
 	int listener, epoll, ticker;
+	int order;    /* to drain, when it is readable; not ours */
 	bool is_deaf; /* no descriptor was left for a connection: the next tick tries again */
 	bool may_defer, draining;
 	unsigned seconds_left; /* of draining */

@@ -36,6 +36,11 @@ static const struct gatepost_shape_field event_fields[] = {
 	{"data", SHAPE_OBJECT},	       {0}};
 static const struct gatepost_shape_field gap_fields[] = {
 	{"from", SHAPE_POSITIVE}, {"to", SHAPE_POSITIVE}, {"lost", SHAPE_POSITIVE}, {0}};
+static const struct gatepost_shape_field heartbeat_fields[] = {{"time", SHAPE_TEXT},
+							       {"seq", SHAPE_INTEGER},
+							       {"head", SHAPE_INTEGER},
+							       {"lost_total", SHAPE_INTEGER},
+							       {0}};
 
 static bool check_version(const json_t *message, struct gatepost_error *error)
 {
@@ -131,6 +136,16 @@ static bool check_gap(const json_t *message, struct gatepost_error *error)
 	return true;
 }
 
+static bool check_heartbeat(const json_t *message, struct gatepost_error *error)
+{
+	if (!gatepost_shape_check_fields(message, heartbeat_fields, error))
+		return false;
+	if (integer(message, "seq") > integer(message, "head"))
+		return gatepost_shape_fail(error, "bad_message",
+					   "\"seq\" of a heartbeat is greater than \"head\"");
+	return true;
+}
+
 static bool check_nothing(const json_t *message, struct gatepost_error *error)
 {
 	(void)message;
@@ -144,11 +159,12 @@ bool gatepost_shape_check(const json_t *message, struct gatepost_error *error)
 		const char *type;
 		bool (*check)(const json_t *message, struct gatepost_error *error);
 	} checks[] = {
-		{"hello", check_hello},	  {"ready", check_ready},
-		{"error", check_error},	  {"request", gatepost_shape_check_request},
-		{"cancel", check_cancel}, {"subscribed", check_subscribed},
-		{"ping", check_nothing},  {"pong", check_nothing},
-		{"event", check_event},	  {"gap", check_gap},
+		{"hello", check_hello},		{"ready", check_ready},
+		{"error", check_error},		{"request", gatepost_shape_check_request},
+		{"cancel", check_cancel},	{"subscribed", check_subscribed},
+		{"ping", check_nothing},	{"pong", check_nothing},
+		{"event", check_event},		{"gap", check_gap},
+		{"heartbeat", check_heartbeat},
 	};
 	const char *type = gatepost_shape_type(message);
 	char problem[sizeof error->message];

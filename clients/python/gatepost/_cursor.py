@@ -15,11 +15,12 @@ log = logging.getLogger("gatepost")
 Position = Tuple[str, int]
 From = Union[str, Position]
 
-_PERMANENT = {"unknown_event", "version", "bad_message", "bad_json", "line_too_long"}
+_PERMANENT = {"unknown_event", "version", "bad_message", "bad_json", "line_too_long", "not_allowed", "lag"}
 
 
 class EventsError(Exception):
-    """The gateway refused the subscription for good. `code` says why, such as "unknown_event"."""
+    """The gateway refused the subscription for good. `code` says why, such as "unknown_event" or "not_allowed";
+    "lag": it was read too slowly, and on_lag is "close"."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -93,7 +94,10 @@ Item = Union[Event, Gap]
 class Cursor:
     """The protocol without input and output: messages in, items out."""
 
-    def __init__(self, events: Sequence[str], from_: From, name: Optional[str]) -> None:
+    def __init__(self, events: Sequence[str], from_: From, name: Optional[str], on_lag: str = "gap") -> None:
+        if on_lag not in ("gap", "close"):
+            raise ValueError('on_lag must be "gap" or "close"')
+        self._on_lag = on_lag
         if isinstance(events, str):
             raise ValueError('events must be a list, such as ["message", "policy.*"]')
         self._events = list(events)
@@ -149,7 +153,10 @@ class Cursor:
         if kind == "gap" and self.live:
             wire.check_must(message)
             return None, self._gap(message)
-        if kind in ("hello", "subscribed", "event", "gap"):
+        if kind == "heartbeat" and self.live:
+            wire.check(message)
+            return None, self._heartbeat(message["seq"])
+        if kind in ("hello", "subscribed", "event", "gap", "heartbeat"):
             raise wire.WireError("bad_message", f'unexpected "{kind}" from the gateway')
         return None, []  # a type of a later version
 
@@ -161,6 +168,8 @@ class Cursor:
         message["from"] = self._start
         if self.position is not None:
             message["from"] = {"epoch": self.position[0], "seq": self.position[1]}
+        if self._on_lag != "gap":
+            message["on_lag"] = self._on_lag
         return message
 
     def _error(self, message: wire.Message) -> List[Item]:
@@ -222,6 +231,16 @@ class Cursor:
         elif self._hole is None and self.position is not None and self.position[0] != self._epoch:
             self.position = (self._epoch, self._expected)
         return [Gap(why, self._epoch, start, end, lost)]
+
+    def _heartbeat(self, seq: int) -> List[Item]:
+        """All up to seq is dealt with: what is not wanted need not be asked for again."""
+        items: List[Item] = []
+        if self._hole is not None:
+            items.append(self._hole)
+            self._hole = None
+        if self.position is None or self.position[0] != self._epoch or self.position[1] < seq:
+            self.position = (self._epoch, seq)
+        return items
 
     def delivered(self, item: Item) -> None:
         """The user has been given this item: a new connection goes on after it."""

@@ -17,6 +17,7 @@ from ._cursor import Cursor, From, Item, Position
 log = logging.getLogger("gatepost")
 
 _HANDSHAKE = 10.0
+_SILENCE = 15.0  # three heartbeats
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 5.0
 
 
@@ -44,6 +45,7 @@ async def events(
     from_: From = "now",
     name: Optional[str] = None,
     *,
+    on_lag: str = "gap",
     reconnect: bool = True,
 ) -> AsyncIterator[Item]:
     """Iterate asynchronously over Event and Gap objects from the gateway's event socket.
@@ -53,7 +55,9 @@ async def events(
     from_      "now", "oldest" (what the gateway still holds), or (epoch, seq) of the last event you
                have, which is the `position` of an Event
     name       how the subscriber appears in the gateway's log
-    reconnect  when the connection breaks or cannot be made, try again after 0.1 s doubling to 5 s
+    on_lag     when the events are taken too slowly: "gap", a Gap; "close", EventsError "lag"
+    reconnect  when the connection breaks or cannot be made, or nothing comes for 15 s, not even a
+               heartbeat of the gateway, try again after 0.1 s doubling to 5 s
                and go on after the last event. If False, an orderly end of the stream ends the
                iteration and a failure raises OSError or WireError.
 
@@ -61,7 +65,7 @@ async def events(
     not announce it. Raises EventsError when the gateway refuses the subscription for good, and
     ValueError for wrong arguments.
     """
-    cursor, backoff = Cursor(events, from_, name), _Backoff()
+    cursor, backoff = Cursor(events, from_, name, on_lag), _Backoff()
     while True:
         writer: Optional[asyncio.StreamWriter] = None
         why = "the gateway closed the connection"
@@ -70,7 +74,7 @@ async def events(
             reader, writer = await asyncio.open_unix_connection(os.fspath(path), limit=wire.MAX_LINE)
             while True:
                 try:
-                    line = await asyncio.wait_for(reader.readuntil(b"\n"), None if cursor.live else _HANDSHAKE)
+                    line = await asyncio.wait_for(reader.readuntil(b"\n"), _SILENCE if cursor.live else _HANDSHAKE)
                 except asyncio.IncompleteReadError as error:
                     if error.partial.strip():
                         raise wire.WireError("bad_json", "the last line is incomplete") from None
@@ -78,7 +82,7 @@ async def events(
                 except asyncio.LimitOverrunError:
                     raise wire.WireError("line_too_long", "a line that is too long") from None
                 except asyncio.TimeoutError:
-                    raise OSError("the gateway does not answer") from None
+                    raise OSError("the gateway is silent") from None
                 message = wire.decode(line)
                 if message is None:
                     continue
@@ -121,10 +125,11 @@ class Subscriber:
         from_: From = "now",
         name: Optional[str] = None,
         *,
+        on_lag: str = "gap",
         reconnect: bool = True,
     ) -> None:
         self._path = os.fspath(path)
-        self._cursor = Cursor(events, from_, name)
+        self._cursor = Cursor(events, from_, name, on_lag)
         self._reconnect = reconnect
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -168,7 +173,7 @@ class Subscriber:
             except (OSError, wire.WireError) as error:
                 if not self._reconnect and not self._closed.is_set():
                     raise
-                why = str(error)
+                why = "the gateway is silent" if isinstance(error, socket.timeout) else str(error)
             if not self._reconnect or self._closed.is_set():
                 return
             self._closed.wait(backoff.next(why))
@@ -192,7 +197,7 @@ class Subscriber:
                 if answer is not None:
                     sock.sendall(wire.encode(answer))
                 if cursor.live:
-                    sock.settimeout(None)
+                    sock.settimeout(_SILENCE)
                 yield from items
         finally:
             with self._lock:

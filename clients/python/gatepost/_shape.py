@@ -16,7 +16,7 @@ EXTEND_MAX = 3600000
 EVENTS = (
     "connect", "secure", "command", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "message", "delivery",
     "reset", "disconnect", "policy.decision", "policy.failure", "policy.bad_reply", "policy.breaker", "policy.service",
-    "policy.shadow", "violation", "gateway.start", "gateway.ready", "gateway.unready", "gateway.drain",
+    "policy.shadow", "violation", "gateway.start", "gateway.ready", "gateway.unready", "gateway.reload", "gateway.drain",
 )  # fmt: skip
 
 
@@ -274,6 +274,8 @@ def _subscribe(msg: Message) -> None:
         _get_int(start, "seq")
     elif start not in ("now", "oldest"):
         _fail('"from" must be "now", "oldest" or an object with epoch and seq')
+    if msg.get("on_lag", "gap") not in ("gap", "close"):
+        _fail('"on_lag" must be "gap" or "close"')
 
 
 def _subscribed(msg: Message) -> None:
@@ -303,6 +305,13 @@ def _gap(msg: Message) -> None:
             _fail('"from", "to" and "lost" of a gap do not fit')
 
 
+def _heartbeat(msg: Message) -> None:
+    _get_str(msg, "time")
+    _get_int(msg, "lost_total")
+    if _get_int(msg, "seq") > _get_int(msg, "head"):
+        _fail('"seq" of a heartbeat must not be greater than "head"')
+
+
 def _no_fields(msg: Message) -> None:
     pass
 
@@ -310,7 +319,7 @@ def _no_fields(msg: Message) -> None:
 _CHECKS: Dict[str, Callable[[Message], None]] = {
     "hello": _hello, "register": _register, "ready": _ready, "error": _error, "request": _request, "cancel": _cancel,
     "reply": _reply, "progress": _progress, "window": _window, "subscribe": _subscribe, "subscribed": _subscribed, "event": _event, "gap": _gap,
-    "ping": _no_fields, "pong": _no_fields, "drain": _no_fields,
+    "heartbeat": _heartbeat, "ping": _no_fields, "pong": _no_fields, "drain": _no_fields,
 }  # fmt: skip
 
 

@@ -14,11 +14,11 @@ Message = Dict[str, Any]
 
 
 class Peer:
-    """A socket that speaks JSON lines, with a time limit on every read."""
+    """A socket that speaks JSON lines, with a time limit on every read and on the whole of every write."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.sock.settimeout(10)
+        self.sock.settimeout(60)  # nothing waits that long, unless something hangs
         self._file = sock.makefile("rb")
 
     def send(self, *messages: Message) -> None:
@@ -75,7 +75,7 @@ def running(service: gatepost.Service) -> Iterator[str]:
             yield path
         finally:
             service.stop()
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -118,7 +118,7 @@ class EventServer:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.path)
         self._listener.listen()
-        self._listener.settimeout(10)
+        self._listener.settimeout(60)
 
     def accept(self, epoch: str = "E1") -> Tuple[Peer, Message]:
         sock, _ = self._listener.accept()
@@ -136,6 +136,10 @@ class EventServer:
 
 def event(seq: int, prev: int, name: str = "mail", **data: Any) -> Message:
     return {"type": "event", "seq": seq, "prev": prev, "time": "2026-11-24T11:03:15.482113Z", "event": name, "data": data}
+
+
+def heartbeat(seq: int) -> Message:
+    return {"type": "heartbeat", "time": "2026-11-24T11:03:20.000001Z", "seq": seq, "head": seq, "lost_total": 0}
 
 
 def collect(items: Iterator[gatepost.Event], count: int) -> List[Any]:

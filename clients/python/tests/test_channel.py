@@ -1,6 +1,7 @@
 """Lines over a socket: every split, the longest, more than the buffers hold."""
 
 import array
+import contextlib
 import json
 import logging
 import os
@@ -61,7 +62,8 @@ class Channel(unittest.TestCase):
                 peer, _ = registered(path)
                 message = request(1, "mail", **mailbox("a", "x"), x_filler="")
                 message["args"]["x_filler"] = "f" * (wire.MAX_LINE + over - len(self.line(message)) + 1)
-                peer.send(message)
+                with contextlib.suppress(BrokenPipeError):  # it may close before the last octet
+                    peer.send(message)
                 reply = peer.receive()
                 self.assertEqual(reply and reply["verdict"], None if over else "accept")
                 peer.close()
@@ -74,7 +76,7 @@ class Channel(unittest.TestCase):
             writer = threading.Thread(target=peer.send_raw, args=(line,))
             writer.start()
             seen: List[int] = [(peer.receive() or {})["id"] for _ in range(count)]
-            writer.join(30)
+            writer.join(60)
             self.assertEqual(sorted(seen), list(range(count)))
             peer.close()
 

@@ -168,6 +168,22 @@ static void check_error(const struct verdict_json_error *error)
 		assert(*p >= ' ' && *p <= '~');
 }
 
+/* With a space before it, it is not known by its octets but parsed: to the same end. */
+static void check_parsed(const char *line, size_t size, enum verdict_json result,
+			 const struct verdict_message *m)
+{
+	char *spaced = malloc(size + 1);
+	struct verdict_json_error error;
+	struct verdict_message parsed;
+
+	spaced[0] = ' ';
+	memcpy(spaced + 1, line, size);
+	assert(verdict_json_decode(spaced, size + 1, &parsed, &error) == result);
+	assert(parsed.id == m->id && parsed.verdict.kind == m->verdict.kind);
+	verdict_fini(&parsed.verdict);
+	free(spaced);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *line = malloc(size + 1), problem[256];
@@ -178,6 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, size);
 	line[size] = '\0';
 	result = verdict_json_decode(line, size, &m, &error);
+	check_parsed(line, size, result, &m);
 	if (result == VERDICT_JSON_REPLY) {
 		assert(m.id <= UINT64_C(9007199254740991));
 		assert(!verdict_problem(&m.verdict, problem, sizeof problem));

@@ -22,6 +22,8 @@
 #define GAP(from, to, lost)                                                                        \
 	"{\"type\":\"gap\",\"from\":" #from ",\"to\":" #to ",\"lost\":" #lost ",\"why\":\"lag\"}"  \
 	"\n"
+#define HEARTBEAT(seq)                                                                             \
+	"{\"type\":\"heartbeat\",\"time\":\"t\",\"seq\":" #seq ",\"head\":90,\"lost_total\":0}\n"
 #define GAP_EPOCH "{\"type\":\"gap\",\"why\":\"epoch\"}\n"
 
 static struct gatepost_events *make(const char *epoch, uint64_t seq)
@@ -102,12 +104,16 @@ static void test_subscribe(void **state)
 	assert_out(events, "{\"type\":\"subscribe\",\"version\":1,\"name\":\"siem\",\"events\":"
 			   "[\"connect\",\"message\",\"policy.*\"],\"from\":\"now\"}\n");
 	gatepost_events_free(&events);
-	options.oldest = true;
+	options.oldest = options.close_on_lag = true;
 	options.events = NULL;
 	events = gatepost_events_new(&options, &error);
 	assert_true(feed(events, HELLO));
 	assert_out(events, "{\"type\":\"subscribe\",\"version\":1,\"name\":\"siem\",\"events\":"
-			   "[\"*\"],\"from\":\"oldest\"}\n");
+			   "[\"*\"],\"from\":\"oldest\",\"on_lag\":\"close\"}\n");
+	assert_true(feed(events, SUBSCRIBED("E1", 3)));
+	assert_false(feed(events, "{\"type\":\"error\",\"fatal\":true,\"code\":\"lag\","
+				  "\"message\":\"too slow\"}\n"));
+	assert_true(gatepost_events_is_refused(events));
 	gatepost_events_free(&events);
 	options.events = wrong;
 	assert_null(gatepost_events_new(&options, &error));
@@ -134,6 +140,14 @@ static void test_gaps(void **state)
 		 5},
 		{NULL, 0, SUBSCRIBED("E1", 7) EVENT(7, 3), " unexplained:? 7", "E1", 7},
 		{"E1", 2, SUBSCRIBED("E1", 3) EVENT(3, 2), " 3", "E1", 3},
+		{NULL, 0, SUBSCRIBED("E1", 3) HEARTBEAT(2), "", "E1", 2},
+		{NULL, 0, SUBSCRIBED("E1", 3) HEARTBEAT(8), "", "E1", 8},
+		{NULL, 0, SUBSCRIBED("E1", 3) EVENT(3, 2) HEARTBEAT(3) HEARTBEAT(8) EVENT(9, 3),
+		 " 3 9", "E1", 9},
+		{NULL, 0, SUBSCRIBED("E1", 3) EVENT(3, 2) HEARTBEAT(8), " 3", "E1", 8},
+		{"E1", 2, SUBSCRIBED("E1", 6) HEARTBEAT(8), " unexplained:3-5", "E1", 8},
+		{"E0", 2, SUBSCRIBED("E1", 6) GAP_EPOCH HEARTBEAT(8), " epoch:?", "E1", 8},
+		{"E0", 2, SUBSCRIBED("E1", 6) HEARTBEAT(8), " unexplained:?", "E1", 8},
 		{"E1", 2, SUBSCRIBED("E1", 6), "", "E1", 2},
 		{"E1", 2, SUBSCRIBED("E1", 6) EVENT(6, 5), " unexplained:3-5 6", "E1", 6},
 		{"E1", 2, SUBSCRIBED("E1", 6) GAP(3, 5, 3) EVENT(6, 5), " lag:3-5 6", "E1", 6},
@@ -248,6 +262,7 @@ static void test_examples(void **state)
 	assert_int_equal(examples_each("valid", "gap-", read_valid), 3);
 	assert_true(examples_each("invalid", "event-", refuse_invalid) >= 4);
 	assert_int_equal(examples_each("invalid", "gap-", refuse_invalid), 3);
+	assert_int_equal(examples_each("invalid", "heartbeat-", refuse_invalid), 6);
 	assert_true(examples_each("invalid", "line-", refuse_invalid) >= 20);
 }
 

@@ -289,6 +289,7 @@ static void test_printed_defaults_load_whole(void **state)
 	text = replace_and_free(text, "/etc/gatepost/tls/mx1.key", "/etc/group");
 	text = replace_and_free(text, "/etc/gatepost/tls/clients.pem", "/etc/hosts");
 	text = replace_and_free(text, "uid: greylist", "uid: root");
+	text = replace_and_free(text, "uids: [siem]", "uids: [root]");
 	text = whole_delivery(text, password);
 	c = load_good(text, &loaded);
 	check_defaults(c);

@@ -13,7 +13,8 @@
 #define HOOKS_WANT                                                                                 \
 	"one of connect, ehlo, starttls, secure, auth, mail, rcpt, data, message, disconnect"
 #define TOP_KNOWN                                                                                  \
-	"known here: hostname, runtime_dir, spool_dir, workers, user, drain_timeout, listeners, "  \
+	"known here: hostname, runtime_dir, spool_dir, workers, user, drain_timeout, "             \
+	"drain_delay, retire_timeout, listeners, "                                                 \
 	"tls, policies, deliveries, limits, resolver, events, log"
 #define SERVER_WANT "an address: IPv4:port or [IPv6]:port"
 #define CERTIFICATES                                                                               \

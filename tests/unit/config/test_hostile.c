@@ -90,7 +90,8 @@ static void test_alias_bomb(void **state)
 	assert_faults(
 		bomb, strlen(bomb),
 		":1: a: unknown setting; known here: hostname, runtime_dir, spool_dir, "
-		"workers, user, drain_timeout, listeners, tls, policies, deliveries, limits, "
+		"workers, user, drain_timeout, drain_delay, retire_timeout, listeners, tls, "
+		"policies, deliveries, limits, "
 		"resolver, events, log\n"
 		":1: anchors (&), aliases (*) and tags (!) are not read here; write the value "
 		"itself, in quotes if it starts so\n");

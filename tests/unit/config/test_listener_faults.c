@@ -9,7 +9,7 @@
 #include "fault_rows.h"
 
 #define NAME_WANT    "a name of letters, digits, _ - and . (at most 64 octets)"
-#define ADDRESS_WANT "an address: IPv4:port, [IPv6]:port or unix:/path"
+#define ADDRESS_WANT "an address: IPv4:port, [IPv6]:port, unix:/path or fd:name"
 #define BLOCK_WANT   "an IP address, or the first one of a block and its prefix length: 10.0.0.0/8"
 #define UNIX_FAULT   "has no effect on a Unix socket, whose peers have no IP address; remove it\n"
 

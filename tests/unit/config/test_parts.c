@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "config_file.h"
+#include "protocol/event_redact.h"
 
 static const char minimal[] = "user: root\n"
 			      "listeners: [{name: a, address: \"[::1]:0\", delivery: d}]\n"
 			      "deliveries: [{name: d, discard: true}]\n";
+
+#define UIDS_WANT "an account of this machine or a number below 4294967295\n"
 
 static void assert_faults(const char *text, const char *faults)
 {
@@ -83,6 +86,34 @@ static void test_account(void **state)
 	free(text);
 }
 
+static void test_events(void **state)
+{
+	char text[512];
+	struct loaded loaded;
+
+	(void)state;
+	snprintf(text, sizeof text, "%sevents: {uids: [root, 4294967294, 0], redact: [mail]}\n",
+		 minimal);
+	config_file_load(text, strlen(text), &loaded);
+	assert_string_equal(loaded.faults, "");
+	assert_int_equal(loaded.config->events.uids.len, 3);
+	assert_int_equal(loaded.config->events.uids.items[0].uid, 0);
+	assert_int_equal(loaded.config->events.uids.items[1].uid, 4294967294);
+	assert_int_equal(loaded.config->events.redact, 1u << EVENT_REDACT_MAIL);
+	config_file_fini(&loaded);
+	config_file_load(minimal, strlen(minimal), &loaded);
+	assert_int_equal(loaded.config->events.uids.len, 0);
+	assert_int_equal(loaded.config->events.redact, 0);
+	config_file_fini(&loaded);
+	snprintf(text, sizeof text, "%sevents: {uids: [gp-nobody-here, 4294967295, -1]}\n",
+		 minimal);
+	assert_faults(text, ":4: events.uids[0]: \"gp-nobody-here\" is not " UIDS_WANT
+			    ":4: events.uids[1]: \"4294967295\" is not " UIDS_WANT
+			    ":4: events.uids[2]: \"-1\" is not " UIDS_WANT);
+	snprintf(text, sizeof text, "%sevents: {redact: [client, body]}\n", minimal);
+	assert_faults(text, ":4: events.redact[1]: \"body\" is not one of client, mail\n");
+}
+
 static void test_free_nothing(void **state)
 {
 	struct config *none = NULL;
@@ -98,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_parts_that_must_be_there),
 		cmocka_unit_test(test_equal_ports_chosen_by_the_system),
 		cmocka_unit_test(test_account),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_free_nothing),
 	};
 

@@ -153,7 +153,7 @@ static void read_more(struct client *c)
 		stage_turn(c->stage);
 }
 
-json_t *client_take(struct client *c, const char *type)
+static json_t *take_any(struct client *c, bool may_end)
 {
 	double limit = ev_time() + 20;
 	json_t *message;
@@ -161,7 +161,7 @@ json_t *client_take(struct client *c, const char *type)
 	size_t len;
 
 	while (!jsonl_next(&c->in, &line, &len)) {
-		if (c->ended && !type)
+		if (c->ended && may_end)
 			return NULL;
 		assert_false(c->ended);
 		assert_true(ev_time() < limit);
@@ -169,8 +169,6 @@ json_t *client_take(struct client *c, const char *type)
 	}
 	message = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(message);
-	if (type)
-		assert_string_equal(json_string_value(json_object_get(message, "type")), type);
 	return message;
 }
 
@@ -180,6 +178,38 @@ static uint64_t number(const json_t *message, const char *name)
 
 	assert_true(json_is_integer(value));
 	return (uint64_t)json_integer_value(value);
+}
+
+/* It tells what we have counted ourselves. */
+static void account_heartbeat(struct client *c, const json_t *message)
+{
+	uint64_t seq = number(message, "seq");
+
+	assert_true(c->filtered ? seq >= c->seq : seq == c->seq);
+	assert_true(number(message, "head") >= seq);
+	assert_int_equal(number(message, "lost_total"), c->lost);
+	assert_int_equal(json_string_length(json_object_get(message, "time")), 27);
+	c->heartbeats++;
+}
+
+json_t *client_take(struct client *c, const char *type)
+{
+	for (;;) {
+		json_t *message = take_any(c, !type);
+		const char *found = json_string_value(json_object_get(message, "type"));
+
+		if (!message)
+			return NULL;
+		assert_non_null(found);
+		if (strcmp(found, "heartbeat") == 0)
+			account_heartbeat(c, message);
+		else if (type)
+			assert_string_equal(found, type);
+		if (strcmp(found, type ? type : found) == 0 &&
+		    (type || strcmp(found, "heartbeat") != 0))
+			return message;
+		json_decref(message);
+	}
 }
 
 void stage_hello(struct stage *stage, uint64_t *head, uint64_t *oldest)
@@ -332,6 +362,8 @@ void client_idle(struct client *c)
 
 	for (int i = 0; i < 5; i++)
 		stage_turn(c->stage);
+	if (poll(&poll_fd, 1, 0))
+		json_decref(client_take(c, "heartbeat"));
 	assert_false(jsonl_next(&c->in, &line, &len));
 	assert_int_equal(poll(&poll_fd, 1, 0), 0);
 }

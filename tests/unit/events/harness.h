@@ -61,14 +61,15 @@ struct client {
 	bool ended;    /* closed by the hub */
 	bool filtered; /* seqs may be missing between prev and seq */
 	uint64_t seq;  /* the last seq accounted for */
-	uint64_t received, lost, gaps;
+	uint64_t received, lost, gaps, heartbeats;
 };
 
 /* Connects without waiting for the hello. */
 void client_open(struct stage *stage, struct client *c);
 void client_close(struct client *c);
 void client_send(struct client *c, const char *text);
-/* The next message, of the given type, owned by the caller; NULL at the end when type is NULL. */
+/* The next message, of the given type, owned by the caller; NULL at the end when type is NULL.
+ * Heartbeats before it are checked and passed over, unless one is asked for. */
 json_t *client_take(struct client *c, const char *type);
 /* Opens, reads the hello, subscribes with from and events as JSON text, reads `subscribed`, and
  * checks it against the two numbers. */

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
+#include "protocol/event_redact.h"
 
 #define RING_SIZE 65536
 #define ALL	  "[\"*\"]"
@@ -54,6 +55,30 @@ static void test_hub_comes_later(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(client_event(&c, (uint64_t)i + 1), i);
 	assert_int_equal(event_bus_lost(stage->bus), 0);
+	client_close(&c);
+}
+
+static void test_redacted(void **state)
+{
+	struct stage *stage = *state;
+	struct event event;
+	struct client c;
+	json_t *message;
+
+	stage_start_hub(stage, RING_SIZE, 4, EPOCH);
+	stage_start_bus(stage, 65536);
+	event_bus_redact(stage->bus, 1u << EVENT_REDACT_MAIL);
+	event_init(&event, EVENT_MAIL, NULL, NULL);
+	event_add_text(&event, "address", "alice@example.org");
+	event_bus_publish(stage->bus, &event);
+	stage->published++;
+	stage_settle(stage);
+	client_subscribe(stage, &c, ALL, OLDEST, 1, 1);
+	message = client_take(&c, "event");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(message, "data"), "address")),
+		"*@example.org");
+	json_decref(message);
 	client_close(&c);
 }
 
@@ -320,15 +345,11 @@ int main(void)
 {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 	const struct CMUnitTest tests[] = {
-		STAGED(test_hub_comes_later),
-		STAGED(test_overflow_while_away),
-		STAGED(test_loss_keeps_its_place),
-		STAGED(test_event_too_large),
-		STAGED(test_hub_does_not_read),
-		STAGED(test_hub_restarts),
-		STAGED(test_bad_worker),
-		STAGED(test_free_flushes),
-		STAGED(test_no_room_to_tell_of_a_loss),
+		STAGED(test_hub_comes_later),	   STAGED(test_redacted),
+		STAGED(test_overflow_while_away),  STAGED(test_loss_keeps_its_place),
+		STAGED(test_event_too_large),	   STAGED(test_hub_does_not_read),
+		STAGED(test_hub_restarts),	   STAGED(test_bad_worker),
+		STAGED(test_free_flushes),	   STAGED(test_no_room_to_tell_of_a_loss),
 		STAGED(test_free_tells_of_losses),
 	};
 

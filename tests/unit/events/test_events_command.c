@@ -60,6 +60,49 @@ static void test_hub(void **state)
 	command_fini(&c);
 }
 
+static void test_from_a_place(void **state)
+{
+	struct stage *stage = *state;
+	struct command c;
+
+	stage_start_hub(stage, 1 << 20, 4, EPOCH);
+	stage_start_bus(stage, 65536);
+	stage_publish_many(stage, 5, 0);
+	command_start(stage, &c, false, ARGUMENTS("--from=" EPOCH ":3", "--on-lag=close"));
+	stage_until(stage, command_has_lines(&c, 2));
+	assert_int_equal(strncmp(c.text, "{\"type\":\"event\",\"seq\":4,\"prev\":3,", 33), 0);
+	kill(c.pid, SIGTERM);
+	assert_int_equal(command_end(&c), EX_OK);
+	command_fini(&c);
+	command_start(stage, &c, false, ARGUMENTS("--from=ANOTHER:3"));
+	stage_until(stage, command_has_lines(&c, 6));
+	assert_int_equal(strncmp(c.text, "{\"type\":\"gap\",\"why\":\"epoch\"}\n", 29), 0);
+	kill(c.pid, SIGTERM);
+	assert_int_equal(command_end(&c), EX_OK);
+	command_fini(&c);
+}
+
+/* With --raw nothing is left out: the epoch can be had from the second line. */
+static void test_raw(void **state)
+{
+	struct stage *stage = *state;
+	struct command c;
+
+	stage_start_hub(stage, 1 << 20, 4, EPOCH);
+	stage_start_bus(stage, 65536);
+	stage_publish_many(stage, 1, 0);
+	command_start(stage, &c, true, ARGUMENTS("--from=oldest", "--raw"));
+	stage_until(stage, command_has_lines(&c, 4));
+	assert_int_equal(strncmp(c.text, "{\"type\":\"hello\"", 15), 0);
+	assert_non_null(
+		strstr(c.text, "\n{\"type\":\"subscribed\",\"version\":1,\"epoch\":\"" EPOCH));
+	assert_non_null(strstr(c.text, "\n{\"type\":\"event\""));
+	assert_non_null(strstr(c.text, "\n{\"type\":\"heartbeat\""));
+	kill(c.pid, SIGTERM);
+	assert_int_equal(command_end(&c), EX_OK);
+	command_fini(&c);
+}
+
 static void test_signals(void **state)
 {
 	static const int numbers[] = {SIGINT, SIGTERM};
@@ -172,6 +215,16 @@ static void test_gateway_ends(void **state)
 
 static void test_usage(void **state)
 {
+	static const char *const wrong[][2] = {
+		{"--from", "yesterday"},
+		{"--from", ":5"},
+		{"--from", "01X:"},
+		{"--from", "01X:-1"},
+		{"--from", "01X:5x"},
+		{"--from", "0 1:5"},
+		{"--from", "01X:1234567890123456"},
+		{"--on-lag", "wait"},
+	};
 	struct stage *stage = *state;
 	struct command c;
 
@@ -183,10 +236,12 @@ static void test_usage(void **state)
 	assert_int_equal(command_end(&c), EX_OK);
 	assert_string_equal(c.text, "gatepost " GATEPOST_VERSION "\n");
 	command_fini(&c);
-	command_start(stage, &c, false, ARGUMENTS("--from", "yesterday"));
-	assert_int_equal(command_end(&c), EX_USAGE);
-	assert_non_null(strstr(c.errors, "yesterday"));
-	command_fini(&c);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		command_start(stage, &c, false, ARGUMENTS(wrong[i][0], wrong[i][1]));
+		assert_int_equal(command_end(&c), EX_USAGE);
+		assert_non_null(strstr(c.errors, wrong[i][1]));
+		command_fini(&c);
+	}
 	command_start(stage, &c, false, ARGUMENTS("m\xe4il"));
 	assert_int_equal(command_end(&c), EX_USAGE);
 	command_fini(&c);
@@ -310,6 +365,8 @@ int main(void)
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_hub),
+		STAGED(test_from_a_place),
+		STAGED(test_raw),
 		STAGED(test_signals),
 		STAGED(test_reader_goes_away),
 		STAGED(test_reader_stops_and_goes_away),

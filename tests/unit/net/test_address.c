@@ -83,11 +83,35 @@ static void test_unix_path_length(void **state)
 	assert_false(address_parse(text, &address));
 }
 
+static void test_end(void **state)
+{
+	static const char *const ends[] = {"192.0.2.1:25", "[2001:db8::1]:2525",
+					   "[::ffff:192.0.2.7]:1"};
+	struct address address, kept;
+	struct address_end end;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		assert_true(address_parse(ends[i], &address));
+		address_end(&address, &end);
+		address_of_end(&end, &kept);
+		assert_memory_equal(&kept, &address, sizeof address);
+	}
+	/* Of a Unix socket it is kept that it is one. */
+	assert_true(address_parse("unix:/run/x.sock", &address));
+	address_end(&address, &end);
+	address_of_end(&end, &kept);
+	assert_true(address_is_unix(&kept));
+	assert_int_equal(kept.len, sizeof(sa_family_t));
+	assert_string_equal(((struct sockaddr_un *)&kept.storage)->sun_path, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_unix_path_length),
+		cmocka_unit_test(test_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ def field_names(text):
 
 def check_fields(document, protocol):
     """The tables of each message have the fields of its schema, and no others."""
-    for kind in ("register", "ready", "request", "reply", "cancel", "progress", "window", "error", "subscribe", "subscribed", "event", "gap"):
+    for kind in ("register", "ready", "request", "reply", "cancel", "progress", "window", "error", "subscribe", "subscribed", "event", "gap", "status", "heartbeat"):
         schema = json.loads((protocol / "schema" / f"{kind}.json").read_text())
         names = field_names(section(document, kind))
         known = set(schema["properties"]) - {"must"}

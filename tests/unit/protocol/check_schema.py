@@ -34,6 +34,7 @@ BEYOND = {
     "reply-keep-session-4097": "at most 4096 octets are kept",
     "reply-keep-transaction-4097": "at most 4096 octets are kept",
     "reply-id-real-whole": "6.0 is an integer to a schema, and none to the protocol",
+    "heartbeat-seq-after-head": "seq must not be greater than head",
     "event-seq-not-after-prev": "seq must be greater than prev",
     "gap-lost-wrong": "lost must be to - from + 1",
     "gap-to-before-from": "to must not be less than from",

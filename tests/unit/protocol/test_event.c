@@ -13,7 +13,8 @@
 	(BIT(POLICY_DECISION) | BIT(POLICY_FAILURE) | BIT(POLICY_SHADOW) | BIT(POLICY_BAD_REPLY) | \
 	 BIT(POLICY_BREAKER) | BIT(POLICY_SERVICE))
 #define GATEWAY                                                                                    \
-	(BIT(GATEWAY_START) | BIT(GATEWAY_READY) | BIT(GATEWAY_UNREADY) | BIT(GATEWAY_DRAIN))
+	(BIT(GATEWAY_START) | BIT(GATEWAY_READY) | BIT(GATEWAY_UNREADY) | BIT(GATEWAY_RELOAD) |    \
+	 BIT(GATEWAY_DRAIN))
 
 static void test_patterns(void **state)
 {

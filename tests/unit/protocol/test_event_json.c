@@ -121,6 +121,8 @@ static void test_gaps(void **state)
 	examples_assert_equal(&out, "valid/gap-one.json");
 	event_json_gap(&out, 0, 0, "epoch");
 	examples_assert_equal(&out, "valid/gap-epoch.json");
+	event_json_heartbeat(&out, "2026-11-24T11:03:20.000001Z", 1058200, 1058200, 8113);
+	examples_assert_equal(&out, "valid/heartbeat.json");
 	json_out_fini(&out);
 }
 

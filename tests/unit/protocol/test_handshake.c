@@ -99,10 +99,15 @@ static void test_errors_and_subscriptions(void **state)
 	handshake_error(&out, false, 9, "bad_message",
 			"\"extend_ms\" must be an integer of 1 to 3600000, not 0");
 	examples_assert_equal(&out, "valid/error-progress.json");
-	handshake_subscribe(&out, "siem", patterns, 3, false);
+	handshake_subscribe(&out, "siem", patterns, 3, &(struct handshake_subscribe){0});
 	examples_assert_equal(&out, "valid/subscribe-now.json");
-	handshake_subscribe(&out, "tail", all, 1, true);
+	handshake_subscribe(&out, "tail", all, 1,
+			    &(struct handshake_subscribe){.from = HANDSHAKE_OLDEST});
 	examples_assert_equal(&out, "valid/subscribe-oldest.json");
+	handshake_subscribe(&out, "audit", patterns + 1, 1,
+			    &(struct handshake_subscribe){
+				    .from = HANDSHAKE_AFTER, .epoch = EPOCH, .close_on_lag = true});
+	examples_assert_equal(&out, "valid/subscribe-close.json");
 	handshake_subscribed(&out, EPOCH, 1048001, 576);
 	examples_assert_equal(&out, "valid/subscribed.json");
 	json_out_fini(&out);
@@ -287,6 +292,13 @@ static void test_subscribe(void **state)
 
 	s = read_subscribe_example("valid/subscribe-oldest.json");
 	assert_int_equal(s.from, HANDSHAKE_OLDEST);
+	assert_false(s.close_on_lag);
+	s = read_subscribe_example("valid/subscribe-close.json");
+	assert_true(s.close_on_lag);
+	assert_int_equal(s.from, HANDSHAKE_AFTER);
+	assert_int_equal(s.seq, 0);
+	s = read_subscribe_example("valid/subscribe-gap.json");
+	assert_false(s.close_on_lag);
 	s = read_subscribe_example("valid/subscribe-nothing.json");
 	assert_int_equal(s.events, 0);
 }

@@ -1,6 +1,8 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -95,6 +97,55 @@ static void test_integers(void **state)
 	json_out_fini(&out);
 }
 
+static void test_reals(void **state)
+{
+	static const struct {
+		double value;
+		const char *json;
+	} rows[] = {
+		{0, "0.000"},
+		{1, "1.000"},
+		{0.0004, "0.000"},
+		{0.0006, "0.001"},
+		{0.25, "0.250"},
+		{0.9996, "1.000"},
+		{9.9999, "10.000"},
+		{-1.5, "-1.500"},
+		{59999.999, "59999.999"},
+		{123456789.0126, "123456789.013"},
+		{999999999999999, "999999999999999.000"},
+		{1e15, "null"},
+		{-1e15, "null"},
+		{INFINITY, "null"},
+		{NAN, "null"},
+	};
+	struct json_out out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		json_out_real(&out, rows[i].value);
+		expect(&out, rows[i].json);
+	}
+	json_out_fini(&out);
+}
+
+/* As printf has it, to the last digit: a tie is all they may see otherwise. */
+static void test_reals_are_those_of_printf(void **state)
+{
+	struct json_out out = {0};
+	char text[32];
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		double value = (i * 7919 % 200003) / 1024.0 * (i % 3 ? 1 : 997) + 1 / 3000.0;
+
+		snprintf(text, sizeof text, "%.3f", value);
+		json_out_real(&out, value);
+		expect(&out, text);
+	}
+	json_out_fini(&out);
+}
+
 static void test_value_says_whether_it_is_exact(void **state)
 {
 	struct json_out out = {0};
@@ -134,6 +185,33 @@ static void test_every_pair_is_json(void **state)
 	json_out_fini(&out);
 }
 
+/* They are looked at eight at a time. */
+static void test_every_octet_at_every_place(void **state)
+{
+	struct json_out out = {0};
+	char text[19];
+
+	(void)state;
+	for (unsigned i = 0; i < 256 * sizeof text * 4; i++) {
+		static const char around[] = " ~a!";
+		size_t at = i / 256 % sizeof text;
+		json_t *value;
+		int exact;
+
+		memset(text, around[i / 256 / sizeof text], sizeof text);
+		text[at] = (char)i;
+		exact = json_out_octets_value(&out, (struct octets){text, sizeof text});
+		assert_int_equal(exact, i % 256 > 0 && i % 256 < 128);
+		value = json_loadb(out.data, out.len, JSON_DECODE_ANY, NULL);
+		assert_non_null(value);
+		if (exact)
+			assert_memory_equal(json_string_value(value), text, sizeof text);
+		json_decref(value);
+		json_out_clear(&out);
+	}
+	json_out_fini(&out);
+}
+
 static void test_growth_keeps_what_is_there(void **state)
 {
 	struct json_out out = {0};
@@ -161,8 +239,11 @@ int main(void)
 		cmocka_unit_test(test_octets),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_reals),
+		cmocka_unit_test(test_reals_are_those_of_printf),
 		cmocka_unit_test(test_value_says_whether_it_is_exact),
 		cmocka_unit_test(test_every_pair_is_json),
+		cmocka_unit_test(test_every_octet_at_every_place),
 		cmocka_unit_test(test_growth_keeps_what_is_there),
 	};
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,31 @@ static void test_sum_over_workers(void **state)
 	assert_int_equal(clients_add(c, 2, 7), 4);
 }
 
+/* Tables of slots that nobody uses are not touched: they would cost a page fault each. */
+static void test_unused_tables_cost_nothing(void **state)
+{
+	const unsigned slots = 2048, places = 16384;
+	struct clients *c = clients_new(slots, places);
+	unsigned char present[1];
+	const char *memory = (const char *)c;
+	size_t resident = 0;
+
+	(void)state;
+	for (uint64_t key = 1; key <= 10; key++) {
+		assert_int_equal(clients_add(c, 8, key), 1);
+		assert_int_equal(clients_add(c, 2040, key), 2);
+	}
+	for (size_t at = 0; at < (size_t)slots * places * 16; at += 4096) {
+		assert_int_equal(mincore((void *)(uintptr_t)(memory + at), 4096, present), 0);
+		resident += present[0] & 1;
+	}
+	assert_in_range(resident, 1, 32);
+	clients_clear(c, 8);
+	for (uint64_t key = 1; key <= 10; key++)
+		assert_int_equal(clients_add(c, 2040, key), 2);
+	assert_int_equal(clients_add(c, 8, 1), 3);
+}
+
 /* Against plain counters, with more clients over time than there are places. */
 static void test_model(void **state)
 {
@@ -81,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_sum_over_workers),
+		cmocka_unit_test(test_unused_tables_cost_nothing),
 		cmocka_unit_test(test_model),
 	};
 

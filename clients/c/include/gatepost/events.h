@@ -28,7 +28,14 @@ struct gatepost_events_options {
 	uint64_t seq;
 	gatepost_log *log; /* NULL: nothing is told */
 	void *log_arg;
+	/* When the octets are taken too slowly, the gateway refuses to go on ("lag"); otherwise
+	 * there is a gap "lag". */
+	bool close_on_lag;
 };
+
+/* The gateway sends something at least every 5 s. When nothing has come for this long, in
+ * milliseconds, close the connection and make a new one. */
+#define GATEPOST_EVENTS_SILENCE_MS 15000
 
 /* An event, or a gap: events that this subscriber did not get. */
 struct gatepost_item {
@@ -72,7 +79,8 @@ void gatepost_events_sent(struct gatepost_events *events, size_t n);
  * is valid until the next call. False before the first answer of a gateway. */
 bool gatepost_events_position(const struct gatepost_events *events, const char **epoch,
 			      uint64_t *seq);
-/* True when the gateway has refused the subscription for good: connecting again is of no use. */
+/* True when the gateway has refused the subscription for good, or has ended it as close_on_lag
+ * asks: connecting again is of no use. */
 bool gatepost_events_is_refused(const struct gatepost_events *events);
 /* Why this connection is over; its code is "" when it is not. */
 const struct gatepost_error *gatepost_events_error(const struct gatepost_events *events);
