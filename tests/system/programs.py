@@ -13,6 +13,8 @@ from gateway import PATIENCE, ROOT, wait_until
 
 CACHE = ROOT / "build" / "programs"
 NODEMAILER = "7.0.6"
+SMTP_SERVER = "3.21.6"
+HARAKA = "3.3.4"
 
 
 def run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -61,14 +63,18 @@ def _fetched(name: str, fetch: Callable[[pathlib.Path], None]) -> pathlib.Path:
     return folder
 
 
-def nodemailer() -> pathlib.Path:
-    """The node_modules folder that holds nodemailer, from the npm registry."""
+def npm_package(name: str, version: str) -> pathlib.Path:
+    """The node_modules folder that holds this package, from the npm registry."""
 
     def fetch(folder: pathlib.Path) -> None:
-        options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
-        must_run("npm", "install", *options, f"nodemailer@{NODEMAILER}", timeout=240)
+        options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--loglevel", "error"]
+        must_run("npm", "install", *options, f"{name}@{version}", timeout=240)
 
-    return _fetched(f"nodemailer-{NODEMAILER}", fetch) / "node_modules"
+    return _fetched(f"{name}-{version}", fetch) / "node_modules"
+
+
+def nodemailer() -> pathlib.Path:
+    return npm_package("nodemailer", NODEMAILER)
 
 
 def _unpacked(package: str) -> pathlib.Path:
