@@ -104,8 +104,17 @@ class Channel:
         # A gateway that sends faster than it is served waits in the socket, not in memory.
         if self._ended or self._error is not None or len(self._in) > MAX_LINE:
             self._stop_reading()
+        self._wake()
+
+    def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """receive() raises the error when there is no message left."""
+        self._error = error
+        self._stop_reading()
+        self._wake()
 
     def _read(self) -> None:
         size = array.array("i").itemsize

@@ -91,10 +91,13 @@ class Connection:
         await self._channel.close()
 
     async def _expect(self, kind: str) -> Optional[wire.Message]:
+        late = wire.WireError("bad_message", f'no "{kind}" from the gateway within {_HANDSHAKE:.0f} s')
+        # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with a message.
+        timer = asyncio.get_running_loop().call_later(_HANDSHAKE, self._channel.fail, late)
         try:
-            message = await asyncio.wait_for(self._channel.receive(), _HANDSHAKE)
-        except asyncio.TimeoutError:
-            raise wire.WireError("bad_message", f'no "{kind}" from the gateway within {_HANDSHAKE:.0f} s') from None
+            message = await self._channel.receive()
+        finally:
+            timer.cancel()
         if message is not None and message.get("type") == "error":
             self._gateway_error(message)
             return None

@@ -39,6 +39,15 @@ class _Backoff:
         self._said = ""
 
 
+async def _line(reader: asyncio.StreamReader, patience: float) -> bytes:
+    # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with a line.
+    silence = asyncio.get_running_loop().call_later(patience, reader.set_exception, OSError("the gateway is silent"))
+    try:
+        return await reader.readuntil(b"\n")
+    finally:
+        silence.cancel()
+
+
 async def events(
     path: Union[str, "os.PathLike[str]"],
     events: Sequence[str] = ("*",),
@@ -74,15 +83,13 @@ async def events(
             reader, writer = await asyncio.open_unix_connection(os.fspath(path), limit=wire.MAX_LINE)
             while True:
                 try:
-                    line = await asyncio.wait_for(reader.readuntil(b"\n"), _SILENCE if cursor.live else _HANDSHAKE)
+                    line = await _line(reader, _SILENCE if cursor.live else _HANDSHAKE)
                 except asyncio.IncompleteReadError as error:
                     if error.partial.strip():
                         raise wire.WireError("bad_json", "the last line is incomplete") from None
                     break
                 except asyncio.LimitOverrunError:
                     raise wire.WireError("line_too_long", "a line that is too long") from None
-                except asyncio.TimeoutError:
-                    raise OSError("the gateway is silent") from None
                 message = wire.decode(line)
                 if message is None:
                     continue

@@ -127,6 +127,25 @@ class Events(unittest.TestCase):
         with unittest.mock.patch("gatepost._events._SILENCE", 0.3):
             asyncio.run(run())
 
+    def test_cancelled_while_more_comes(self) -> None:
+        async def run() -> None:
+            seen = asyncio.Event()
+
+            async def read() -> None:
+                async for _ in gatepost.events(self.server.path):
+                    seen.set()
+
+            reading = asyncio.ensure_future(read())
+            peer, _ = await asyncio.get_running_loop().run_in_executor(None, self.server.accept)
+            self.addCleanup(peer.close)
+            peer.send(SUBSCRIBED, *(event(n, n - 1) for n in range(1, 9)))
+            await seen.wait()
+            reading.cancel()
+            done, _ = await asyncio.wait({reading}, timeout=PATIENCE)
+            self.assertTrue(done, "it goes on reading")
+
+        asyncio.run(run())
+
     def test_close_on_lag(self) -> None:
         subscriber = self.subscribe(on_lag="close")
         self.assertEqual(self.subscription["on_lag"], "close")
