@@ -216,6 +216,8 @@ class Hub(unittest.TestCase):
                 emitted = say_much(gateway, 8000)
                 account.read_to_end()
             gateway.wait_for("gateway.start", 2)
+            while not account.lost:  # until the worker has found the new hub, and there is room again
+                account.open().read_to(account.hello["head"])
             emitted += say_much(gateway, 10, "last")
             self.session(gateway, account, "last")
             self.assertEqual(account.gaps[0]["why"], "epoch")
