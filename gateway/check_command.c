@@ -64,7 +64,7 @@ static bool tls_is_usable(const char *file, const struct config *config)
 	struct tls_context *contexts[CONFIG_TLS_CONTEXTS_MAX];
 	char error[512];
 
-	if (!config_tls_open(config, contexts, error, sizeof error)) {
+	if (!config_tls_open(config, NULL, contexts, error, sizeof error)) {
 		fprintf(stderr, "%s: tls: %s\n", file, error);
 		return false;
 	}

@@ -41,8 +41,8 @@ static bool authorities_are_good(const struct config *config, char *error, size_
 	return good;
 }
 
-bool config_tls_open(const struct config *config, struct tls_context *contexts[static 1],
-		     char *error, size_t size)
+bool config_tls_open(const struct config *config, struct tls_tickets *tickets,
+		     struct tls_context *contexts[static 1], char *error, size_t size)
 {
 	size_t n = config->tls.certificates_len;
 	struct tls_certificate *certificates = mem_new(n * sizeof *certificates);
@@ -59,6 +59,7 @@ bool config_tls_open(const struct config *config, struct tls_context *contexts[s
 			.client_certificates = (enum tls_client_certificates)i,
 			.client_ca = config->tls.client_ca,
 			.min_version = versions[config->tls.min_version],
+			.tickets = tickets,
 		};
 
 		contexts[i] = NULL;

@@ -1,7 +1,6 @@
 #include "tls_context.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -11,7 +10,7 @@
 
 #include "base/mem.h"
 #include "tls_identity.h"
-#include "tls_tickets.h"
+#include "tls_sessions.h"
 
 /* Each with ephemeral keys (a stolen key opens no recorded session) and AEAD (CBC with its padding
  * has been broken again and again: Lucky 13, GOLDENDOODLE). TLS 1.3 has no others. */
@@ -23,7 +22,6 @@
 
 struct tls_context {
 	SSL_CTX *ssl;
-	struct tls_tickets *tickets;
 	struct tls_identity *identities;
 	size_t identities_len;
 	char *first_name; /* of the first certificate; NULL: it has none */
@@ -102,13 +100,9 @@ static void set_rules(struct tls_context *c)
 	 * says, never something put together from the CA of the clients. */
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
-	/* Sessions travel in tickets; a cache would be one worker's own. */
-	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_session_id_context(ssl, (const unsigned char *)"gatepost", 8);
 	SSL_CTX_set_tlsext_servername_callback(ssl, on_server_name);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
 	SSL_CTX_set_cert_cb(ssl, on_certificate, c);
-	tls_tickets_serve(c->tickets, ssl);
 }
 
 static bool set_versions(SSL_CTX *ssl, const char *min, char *error, size_t size)
@@ -179,16 +173,18 @@ static bool build(struct tls_context *c, const struct tls_settings *settings, ch
 		  size_t size)
 {
 	c->ssl = SSL_CTX_new(TLS_server_method());
-	c->tickets = tls_tickets_new();
-	if (!c->ssl || !c->tickets) {
+	if (!c->ssl) {
 		snprintf(error, size, "TLS does not start: %s",
-			 c->ssl ? strerror(errno) : ERR_reason_error_string(ERR_peek_error()));
+			 ERR_reason_error_string(ERR_peek_error()));
 		return false;
 	}
 	set_rules(c);
-	return set_versions(c->ssl, settings->min_version, error, size) &&
-	       set_client_certificates(c->ssl, settings, error, size) &&
-	       load_identities(c, settings, error, size);
+	if (!set_versions(c->ssl, settings->min_version, error, size) ||
+	    !set_client_certificates(c->ssl, settings, error, size) ||
+	    !load_identities(c, settings, error, size))
+		return false;
+	tls_sessions_serve(c->ssl, settings->tickets, c->identities, c->identities_len);
+	return true;
 }
 
 struct tls_context *tls_context_new(const struct tls_settings *settings, char *error, size_t size)
@@ -221,13 +217,7 @@ void tls_context_free(struct tls_context **context)
 	free(c->identities);
 	free(c->first_name);
 	SSL_CTX_free(c->ssl);
-	tls_tickets_free(&c->tickets);
 	free(c);
-}
-
-void tls_context_rotate(struct tls_context *c)
-{
-	tls_tickets_rotate(c->tickets);
 }
 
 SSL_CTX *tls_context_ssl(struct tls_context *c)

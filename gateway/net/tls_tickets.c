@@ -5,10 +5,12 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -22,6 +24,7 @@ struct ticket_key {
 
 struct tls_tickets {
 	atomic_uint generation;
+	pid_t maker;
 	struct ticket_key keys[TICKET_KEYS];
 };
 
@@ -37,8 +40,13 @@ struct tls_tickets *tls_tickets_new(void)
 
 	if (t == MAP_FAILED)
 		return NULL;
-	/* A core dump with the keys in it would open every recorded session of their time. */
+	/* A core dump with the keys in it would open every recorded session of their time, and so
+	 * would a page on the swap device. The lock is this process's, but the page is everybody's.
+	 */
 	madvise(t, sizeof *t, MADV_DONTDUMP);
+	if (mlock(t, sizeof *t) != 0)
+		log_info("the keys of TLS tickets can be swapped out: %s", strerror(errno));
+	t->maker = getpid();
 	/* All of them: a previous key of zeros would let anybody forge a ticket. */
 	if (RAND_priv_bytes((unsigned char *)t->keys, sizeof t->keys) != 1) {
 		tls_tickets_free(&t);
@@ -53,6 +61,8 @@ void tls_tickets_free(struct tls_tickets **tickets)
 {
 	if (!*tickets)
 		return;
+	if ((*tickets)->maker == getpid())
+		OPENSSL_cleanse(*tickets, sizeof **tickets);
 	munmap(*tickets, sizeof **tickets);
 	*tickets = NULL;
 }
@@ -60,17 +70,20 @@ void tls_tickets_free(struct tls_tickets **tickets)
 void tls_tickets_rotate(struct tls_tickets *t)
 {
 	unsigned next = atomic_load_explicit(&t->generation, memory_order_relaxed) + 1;
-	struct ticket_key fresh;
+	struct ticket_key fresh[2];
 
-	if (RAND_priv_bytes((unsigned char *)&fresh, sizeof fresh) != 1) {
+	if (RAND_priv_bytes((unsigned char *)fresh, sizeof fresh) != 1) {
 		log_error("no random octets for a new ticket key; the old one stays");
 		return;
 	}
 	/* A reader that slept since the last but one rotation finds a key mixed of two. Its ticket
 	 * will not open, which costs a full handshake and nothing else. */
-	t->keys[next % TICKET_KEYS] = fresh;
-	OPENSSL_cleanse(&fresh, sizeof fresh);
+	t->keys[next % TICKET_KEYS] = fresh[0];
 	atomic_store_explicit(&t->generation, next, memory_order_release);
+	/* The key that has had its time. Not zeros: a reader that is just using it would take a
+	 * ticket that anybody can seal. */
+	t->keys[(next + 1) % TICKET_KEYS] = fresh[1];
+	OPENSSL_cleanse(fresh, sizeof fresh);
 }
 
 static bool prepare(const struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,

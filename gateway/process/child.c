@@ -19,6 +19,7 @@
 #include "master_state.h"
 #include "net/handover.h"
 #include "net/passed.h"
+#include "net/tls_tickets.h"
 #include "privileges.h"
 #include "runtime.h"
 #include "shared/clients.h"
@@ -120,6 +121,8 @@ static void keep_own(struct master *m, const struct child *child)
 	passed_close();
 	if (!child->place) {
 		sockets_close(&r->sockets);
+		config_tls_close(r->tls);
+		tls_tickets_free(&r->tickets);
 		return;
 	}
 	sockets_keep(&r->sockets, child->place - 1, r->config->workers);

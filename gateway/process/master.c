@@ -12,12 +12,10 @@
 #include "master_log.h"
 #include "master_state.h"
 #include "net/notify.h"
+#include "net/tls_tickets.h"
 #include "reload.h"
 #include "shared/counters.h"
 #include "supervise.h"
-
-/* A ticket key that is stolen opens the sessions of this time. */
-#define ROTATE_SECONDS (12 * 3600.0)
 
 double master_now(void)
 {
@@ -59,8 +57,8 @@ static double keep_watchdog(struct master *m)
 static double rotate_tickets(struct master *m)
 {
 	if (master_now() >= m->rotate_at) {
-		runtime_rotate_tickets(&m->runtime);
-		m->rotate_at = master_now() + ROTATE_SECONDS;
+		tls_tickets_rotate(m->runtime.tickets);
+		m->rotate_at = master_now() + TLS_TICKETS_SECONDS;
 	}
 	return m->rotate_at - master_now();
 }
@@ -140,7 +138,7 @@ static void set_up(struct master *m)
 	atomic_store(&gateway->workers, config->workers);
 	atomic_store(&gateway->started, (uint64_t)time(NULL));
 	atomic_store(&gateway->reloaded, (uint64_t)time(NULL));
-	m->rotate_at = master_now() + ROTATE_SECONDS;
+	m->rotate_at = master_now() + TLS_TICKETS_SECONDS;
 	m->watchdog = notify_watchdog();
 	m->children = mem_new((1 + COUNTERS_WORKERS) * sizeof *m->children);
 	supervise_set_children(m, config->workers);

@@ -67,7 +67,8 @@ static bool read_change(struct master *m, struct runtime_change *change, FILE *e
 	change->config = config_load(m->file, errors);
 	if (!change->config || !config_can_follow(old, change->config, m->file, errors))
 		return false;
-	if (!config_tls_open(change->config, change->tls, error, sizeof error)) {
+	if (!config_tls_open(change->config, m->runtime.tickets, change->tls, error,
+			     sizeof error)) {
 		fprintf(errors, "%s\n", error);
 		return false;
 	}

@@ -11,6 +11,7 @@
 #include "delivery/spool.h"
 #include "net/listener.h"
 #include "net/passed.h"
+#include "net/tls_tickets.h"
 #include "privileges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
@@ -83,9 +84,14 @@ static bool open_shared(struct runtime *r, char *error, size_t size)
 {
 	r->counters = counters_new();
 	r->clients = r->counters ? clients_new(COUNTERS_SLOTS, CLIENTS_MAX) : NULL;
-	if (r->clients)
+	if (!r->clients) {
+		snprintf(error, size, "no memory for the shared counters: %s", strerror(errno));
+		return false;
+	}
+	r->tickets = tls_tickets_new();
+	if (r->tickets)
 		return true;
-	snprintf(error, size, "no memory for the shared counters: %s", strerror(errno));
+	snprintf(error, size, "no keys for TLS tickets: %s", strerror(errno));
 	return false;
 }
 
@@ -95,7 +101,7 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	const struct sockets none = {0};
 
 	if (!open_shared(r, error, size) || !open_directories(r, error, size) ||
-	    !config_tls_open(config, r->tls, error, size))
+	    !config_tls_open(config, r->tickets, r->tls, error, size))
 		return false;
 	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
 	if (r->events_socket < 0)
@@ -135,14 +141,6 @@ void runtime_adopt(struct runtime *r, struct runtime_change *change)
 	*change = (struct runtime_change){0};
 }
 
-void runtime_rotate_tickets(struct runtime *r)
-{
-	for (size_t i = 0; i < CONFIG_TLS_CONTEXTS_MAX; i++) {
-		if (r->tls[i])
-			tls_context_rotate(r->tls[i]);
-	}
-}
-
 static void close_socket(int *fd, const char *path, bool unlink_sockets)
 {
 	if (*fd < 0)
@@ -165,6 +163,7 @@ void runtime_close(struct runtime *r, bool unlink_sockets)
 		close_socket(&r->http_socket, r->config->http + 5, unlink_sockets);
 	close_socket(&r->http_socket, "", false);
 	config_tls_close(r->tls);
+	tls_tickets_free(&r->tickets);
 	if (unlink_sockets)
 		config_free(&r->config);
 }

@@ -13,11 +13,13 @@
 struct clients;
 struct config;
 struct counters;
+struct tls_tickets;
 
 struct runtime {
 	struct config *config;
 	struct counters *counters; /* both by a process's slot */
 	struct clients *clients;
+	struct tls_tickets *tickets; /* of all configurations; NULL in the hub */
 	/* By the listener's client_certificates; NULL where no listener needs it. */
 	struct tls_context *tls[CONFIG_TLS_CONTEXTS_MAX];
 	bool is_open; /* the Unix sockets of the listeners are ours to remove */
@@ -41,8 +43,6 @@ struct runtime_change {
 bool runtime_open(struct runtime *r, struct config *config, char *error, size_t size);
 /* Replaces configuration, keys and sockets, for the processes that are started from now on. */
 void runtime_adopt(struct runtime *r, struct runtime_change *change);
-/* New ticket keys in all processes. */
-void runtime_rotate_tickets(struct runtime *r);
 /* Closes everything; `unlink_sockets` in the master only, which also frees the configuration. */
 void runtime_close(struct runtime *r, bool unlink_sockets);
 

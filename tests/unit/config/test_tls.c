@@ -62,7 +62,7 @@ static void load(const char *listener, const char *tls)
 
 	config_file_load(text, (size_t)len, &loaded);
 	assert_string_equal(loaded.faults, "");
-	assert_true(config_tls_open(loaded.config, contexts, error, sizeof error));
+	assert_true(config_tls_open(loaded.config, NULL, contexts, error, sizeof error));
 	free(text);
 }
 
@@ -174,7 +174,7 @@ static void test_all_or_nothing(void **state)
 	asking->client_certificates = TLS_CLIENT_CERTIFICATES_REQUIRE;
 	free(loaded.config->tls.client_ca);
 	loaded.config->tls.client_ca = NULL;
-	assert_false(config_tls_open(loaded.config, contexts, error, sizeof error));
+	assert_false(config_tls_open(loaded.config, NULL, contexts, error, sizeof error));
 	assert_string_not_equal(error, "");
 	unload();
 }

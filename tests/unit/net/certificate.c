@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/tls_context.h"
+#include "net/tls_tickets.h"
 
 static void check(int ok)
 {
@@ -115,6 +116,16 @@ void certificate_remove(struct certificate *c)
 	rmdir(c->folder);
 }
 
+struct tls_tickets *certificate_tickets(void)
+{
+	static struct tls_tickets *tickets;
+
+	if (!tickets)
+		tickets = tls_tickets_new();
+	check(tickets != NULL);
+	return tickets;
+}
+
 struct tls_context *certificate_context(void)
 {
 	struct certificate c;
@@ -127,6 +138,7 @@ struct tls_context *certificate_context(void)
 			.certificates = &(struct tls_certificate){c.pem, c.key},
 			.certificates_len = 1,
 			.min_version = "1.2",
+			.tickets = certificate_tickets(),
 		},
 		error, sizeof error);
 	check(context != NULL);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct tls_context;
+struct tls_tickets;
 
 struct certificate {
 	char folder[64], pem[96], key[96];
@@ -23,7 +24,9 @@ struct certificate_wish {
 void certificate_make(struct certificate *c, const char *type, const char *passphrase);
 void certificate_make_as(struct certificate *c, const struct certificate_wish *wish);
 void certificate_remove(struct certificate *c);
-/* A server context with a certificate of its own. */
+/* Ticket keys, the same ones in the whole test. */
+struct tls_tickets *certificate_tickets(void);
+/* A server context with those and with a certificate of its own. */
 struct tls_context *certificate_context(void);
 /* One for all tests of a group, with its set-up and tear-down. */
 extern struct tls_context *certificate_group;

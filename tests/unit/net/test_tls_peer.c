@@ -21,6 +21,7 @@ static struct tls_context *make(enum tls_client_certificates wanted, const char 
 			.client_certificates = wanted,
 			.client_ca = client_ca,
 			.min_version = "1.2",
+			.tickets = certificate_tickets(),
 		},
 		error, sizeof error);
 

@@ -1,4 +1,6 @@
 #include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -7,6 +9,7 @@
 #include "certificate.h"
 #include "expect.h"
 #include "net/tls_context.h"
+#include "net/tls_tickets.h"
 #include "tls_client.h"
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -51,7 +54,7 @@ static void test_rotation(void **state)
 
 			assert_false(resumed);
 			for (int n = 0; n < rotations; n++)
-				tls_context_rotate(certificate_group);
+				tls_tickets_rotate(certificate_tickets());
 			session = visit(certificate_group, versions[i], session, &resumed);
 			assert_int_equal(resumed, rotations < 2);
 			SSL_SESSION_free(session);
@@ -71,7 +74,7 @@ static void test_old_ticket_is_replaced(void **state)
 
 		for (int visits = 0; visits < 5; visits++) {
 			key_name(session, old);
-			tls_context_rotate(certificate_group);
+			tls_tickets_rotate(certificate_tickets());
 			session = visit(certificate_group, versions[i], session, &resumed);
 			assert_true(resumed);
 			key_name(session, fresh);
@@ -81,17 +84,85 @@ static void test_old_ticket_is_replaced(void **state)
 	}
 }
 
-static void test_other_context_takes_none(void **state)
+/* Whether the keys' memory has the key of this name; they fill less than a page. */
+static bool has_key(struct tls_tickets *tickets, const unsigned char name[16])
 {
-	struct tls_context *other = certificate_context();
+	return memmem(tickets, 4096, name, 16) != NULL;
+}
+
+/* Whoever reads the memory later shall not open what was recorded long ago. */
+static void test_old_key_is_gone(void **state)
+{
+	unsigned char name[16];
 	bool resumed;
-	SSL_SESSION *session = visit(certificate_group, TLS1_3_VERSION, NULL, &resumed);
+	SSL_SESSION *session = visit(certificate_group, TLS1_2_VERSION, NULL, &resumed);
 
 	(void)state;
-	session = visit(other, TLS1_3_VERSION, session, &resumed);
-	assert_false(resumed);
+	key_name(session, name);
 	SSL_SESSION_free(session);
-	tls_context_free(&other);
+	tls_tickets_rotate(certificate_tickets());
+	assert_true(has_key(certificate_tickets(), name));
+	tls_tickets_rotate(certificate_tickets());
+	assert_false(has_key(certificate_tickets(), name));
+}
+
+/* The mapping's line in smaps and those after it, up to its flags. */
+static void test_no_core_dump_has_them(void **state)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	void *keys = certificate_tickets();
+	char line[512];
+	bool found = false, ours = false;
+
+	(void)state;
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			ours = (uintptr_t)keys >= from && (uintptr_t)keys < to;
+		else if (ours && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, " dd") != NULL;
+	}
+	fclose(maps);
+	assert_true(found);
+}
+
+static bool is_zero(const void *page)
+{
+	static const char zeros[4096];
+
+	return memcmp(page, zeros, sizeof zeros) == 0;
+}
+
+/* Seen from a process that still has the memory. Its own farewell takes the keys from nobody. */
+static void test_the_maker_overwrites_them(void **state)
+{
+	struct tls_tickets *keys = tls_tickets_new();
+	const void *page = keys;
+	int order[2], status;
+	pid_t pid;
+	char octet;
+
+	(void)state;
+	assert_int_equal(pipe(order), 0);
+	pid = fork();
+	if (!pid)
+		_exit(read(order[0], &octet, 1) == 1 && is_zero(page) ? 0 : 1);
+	if (fork() == 0) {
+		tls_tickets_free(&keys);
+		_exit(0);
+	}
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_false(is_zero(page));
+	tls_tickets_free(&keys);
+	assert_null(keys);
+	assert_int_equal(write(order[1], "x", 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(order[0]);
+	close(order[1]);
 }
 
 /* One octet of it, whichever: no ticket is taken that was not sealed here. */
@@ -233,14 +304,14 @@ static void test_workers_share_the_keys(void **state)
 		assert_false(resumed);
 		session = ask(&b, versions[i], session, &resumed);
 		assert_true(resumed);
-		tls_context_rotate(certificate_group); /* in the master */
+		tls_tickets_rotate(certificate_tickets()); /* in the master */
 		session = ask(&a, versions[i], session, &resumed);
 		assert_true(resumed);
-		tls_context_rotate(certificate_group);
+		tls_tickets_rotate(certificate_tickets());
 		session = ask(&b, versions[i], session, &resumed);
 		assert_true(resumed); /* for a has replaced it */
-		tls_context_rotate(certificate_group);
-		tls_context_rotate(certificate_group);
+		tls_tickets_rotate(certificate_tickets());
+		tls_tickets_rotate(certificate_tickets());
 		session = ask(&a, versions[i], session, &resumed);
 		assert_false(resumed);
 		SSL_SESSION_free(session);
@@ -257,10 +328,10 @@ static void test_worker_started_later(void **state)
 	SSL_SESSION *session = NULL;
 
 	(void)state;
-	tls_context_rotate(certificate_group);
+	tls_tickets_rotate(certificate_tickets());
 	session = ask(&a, TLS1_3_VERSION, NULL, &resumed);
 	stop(&a);
-	tls_context_rotate(certificate_group);
+	tls_tickets_rotate(certificate_tickets());
 	b = start();
 	session = ask(&b, TLS1_3_VERSION, session, &resumed);
 	assert_true(resumed);
@@ -281,7 +352,7 @@ static void test_rotation_during_visits(void **state)
 	(void)state;
 	if (!rotator) {
 		while (getppid() == master)
-			tls_context_rotate(certificate_group);
+			tls_tickets_rotate(certificate_tickets());
 		_exit(0);
 	}
 	for (int i = 0; i < 100; i++) {
@@ -300,7 +371,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_old_ticket_is_replaced),
-		cmocka_unit_test(test_other_context_takes_none),
+		cmocka_unit_test(test_old_key_is_gone),
+		cmocka_unit_test(test_no_core_dump_has_them),
+		cmocka_unit_test(test_the_maker_overwrites_them),
 		cmocka_unit_test(test_forged_ticket),
 		cmocka_unit_test(test_workers_share_the_keys),
 		cmocka_unit_test(test_worker_started_later),
