@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tls_identity.h"
 #include "tls_tickets.h"
@@ -66,31 +65,21 @@ static void set_rules(SSL_CTX *ssl, const struct tls_identity *identities, size_
 
 /* --- one session --- */
 
-/* Puts the time of the full handshake into the ticket: OpenSSL's own time of a session begins anew
- * with each ticket of TLS 1.3, so that a certificate verified once would be good for ever. */
+/* The time of the full handshake goes along in the ticket, and a session ends so long after that.
+ * OpenSSL's own time of a session begins anew with each ticket of TLS 1.3, so that a certificate
+ * verified once would be good for ever. */
 static int on_seal(SSL *ssl, void *arg)
 {
 	SSL_SESSION *session = SSL_get_session(ssl);
-	time_t now = time(NULL);
-	void *begun;
-	size_t n;
-
-	(void)arg;
-	if (SSL_SESSION_get0_ticket_appdata(session, &begun, &n) == 1 && n)
-		return 1;
-	return SSL_SESSION_set1_ticket_appdata(session, &now, sizeof now);
-}
-
-static bool is_young(SSL_SESSION *session)
-{
-	time_t now = time(NULL), begun;
+	long now = SSL_SESSION_get_time(session), begun = now;
 	void *data;
 	size_t n;
 
-	if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) != 1 || n != sizeof begun)
-		return false;
-	memcpy(&begun, data, sizeof begun);
-	return begun <= now && now - begun <= TLS_TICKETS_SECONDS;
+	(void)arg;
+	if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) == 1 && n == sizeof begun)
+		memcpy(&begun, data, sizeof begun);
+	SSL_SESSION_set_timeout(session, TLS_TICKETS_SECONDS - (now - begun));
+	return SSL_SESSION_set1_ticket_appdata(session, &begun, sizeof begun);
 }
 
 /* RFC 6066 3: a server must not take up a session for another name. OpenSSL does, and would then
@@ -122,8 +111,7 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
 	bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
 
 	(void)key_name, (void)key_name_len, (void)arg;
-	if (!opened || !is_young(session) || !has_same_name(ssl, session) ||
-	    !is_certificate_valid(session))
+	if (!opened || !has_same_name(ssl, session) || !is_certificate_valid(session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
@@ -139,7 +127,6 @@ void tls_sessions_serve(SSL_CTX *ssl, struct tls_tickets *tickets,
 		SSL_CTX_set_num_tickets(ssl, 0);
 		return;
 	}
-	SSL_CTX_set_timeout(ssl, TLS_TICKETS_SECONDS);
 	SSL_CTX_set_session_ticket_cb(ssl, on_seal, on_open, NULL);
 	tls_tickets_serve(tickets, ssl);
 }

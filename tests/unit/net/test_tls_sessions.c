@@ -82,6 +82,7 @@ static SSL_SESSION *go(struct tls_context *context, struct visit *v, SSL_SESSION
 	if (session) {
 		SSL_SESSION *copy = SSL_SESSION_dup(session);
 
+		SSL_SESSION_set_time(copy, (long)time(NULL)); /* else it would not even try */
 		SSL_set_session(c.ssl, copy);
 		SSL_SESSION_free(copy);
 	}
@@ -177,16 +178,18 @@ static void test_age(void **state)
 	for (int n = 0; n < 4; n++) {
 		bool often = n >= 2;
 		struct visit v = {.version = versions[n % 2], .name = NAME};
-		SSL_SESSION *session = go(context, &v, NULL);
+		SSL_SESSION *session;
 
+		later = 0;
+		session = go(context, &v, NULL);
 		for (time_t at = 600; often && at < LIFE; at += LIFE / 5)
 			assert_true(again(context, &v, &session, at));
 		assert_true(again(context, &v, &session, LIFE - 60));
 		assert_false(again(context, &v, &session, LIFE + 60));
 		assert_true(again(context, &v, &session, LIFE + 120)); /* the new one */
-		assert_false(again(context, &v, &session, 0));	       /* of the future */
 		SSL_SESSION_free(session);
 	}
+	later = 0;
 	tls_context_free(&context);
 }
 
