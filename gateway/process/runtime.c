@@ -61,20 +61,22 @@ static bool bind_http(struct runtime *r, char *error, size_t size)
 static bool open_directories(struct runtime *r, char *error, size_t size)
 {
 	const struct config *config = r->config;
-	int swept;
 
-	if (!privileges_directory(config->runtime_dir, 0755, config->user, error, size) ||
-	    !privileges_directory(config->spool_dir, 0750, config->user, error, size))
-		return false;
-	swept = spool_sweep(config->spool_dir, 0);
-	if (swept < 0) {
-		snprintf(error, size, "%s: cannot read the directory: %s", config->spool_dir,
-			 strerror(errno));
-		return false;
-	}
-	if (swept)
-		log_info("%s: removed %d unfinished messages", config->spool_dir, swept);
-	return true;
+	return privileges_directory(config->runtime_dir, 0755, config->user, error, size) &&
+	       privileges_directory(config->spool_dir, 0750, config->user, error, size);
+}
+
+/* Only after the sockets are ours: the files may be those of a gateway that runs already. */
+static bool sweep(struct runtime *r, char *error, size_t size)
+{
+	const char *dir = r->config->spool_dir;
+	int swept = spool_sweep(dir, 0);
+
+	if (swept < 0)
+		snprintf(error, size, "%s: cannot read the directory: %s", dir, strerror(errno));
+	if (swept > 0)
+		log_info("%s: removed %d unfinished messages", dir, swept);
+	return swept >= 0;
 }
 
 /* Clients a worker counts at a time; more than that are no longer limited one by one. */
@@ -110,8 +112,10 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	if (r->control_socket < 0)
 		return false;
 	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
-	return r->hub_socket >= 0 && bind_http(r, error, size) &&
-	       sockets_open(&r->sockets, config, &none, error, size);
+	if (r->hub_socket < 0 || !bind_http(r, error, size))
+		return false;
+	r->is_open = sockets_open(&r->sockets, config, &none, error, size);
+	return r->is_open && sweep(r, error, size);
 }
 
 bool runtime_open(struct runtime *r, struct config *config, char *error, size_t size)
@@ -124,8 +128,7 @@ bool runtime_open(struct runtime *r, struct config *config, char *error, size_t 
 	snprintf(r->hub_path, sizeof r->hub_path, "%s/hub.sock", config->runtime_dir);
 	snprintf(r->events_path, sizeof r->events_path, "%s/events.sock", config->runtime_dir);
 	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", config->runtime_dir);
-	r->is_open = open_all(r, error, size);
-	if (r->is_open)
+	if (open_all(r, error, size))
 		return true;
 	runtime_close(r, true);
 	return false;

@@ -59,6 +59,20 @@ class Processes(unittest.TestCase):
             gateway.process.kill()  # type: ignore[union-attr]
             wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "the end of the children")
 
+    def test_a_second_one_takes_nothing_from_the_first(self) -> None:
+        with Gateway() as gateway, gateway.connect() as client:
+            spool = gateway.folder / "spool"
+            client.start("EHLO client", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
+            client.send(b"x" * 70 + b"\r\n")
+            for _ in range(40):
+                client.send((b"x" * 70 + b"\r\n") * 1000)
+            before = wait_until(lambda: os.listdir(spool), "a message in the spool")
+            second = subprocess.run([PROGRAM, "serve", "-c", str(gateway.config)], capture_output=True, text=True, timeout=60)
+            self.assertEqual(second.returncode, 73)
+            self.assertIn("another process is listening", second.stderr)
+            self.assertEqual(os.listdir(spool), before)
+            self.assertEqual(client.say(".")[:3], "250")
+
     def test_stop_finishes_the_message_in_flight(self) -> None:
         with Gateway() as gateway:
             idle, busy = gateway.connect(), gateway.connect()
