@@ -216,7 +216,7 @@ bool child_start(struct master *m, struct child *child)
 
 #define TRY_TIME 20.0 /* for a directory on a file system that hangs */
 
-static int try(const struct runtime *runtime, const struct config *config)
+static int try(const struct config *config)
 {
 	char error[256];
 
@@ -226,10 +226,10 @@ static int try(const struct runtime *runtime, const struct config *config)
 		return EX_CANTCREAT;
 	}
 	set_signals();
-	return worker_try(runtime, config);
+	return worker_try(config);
 }
 
-bool child_try(const struct master *m, const struct config *config)
+bool child_try(const struct config *config)
 {
 	double until = master_now() + TRY_TIME;
 	const struct timespec moment = {.tv_nsec = 2000000};
@@ -237,7 +237,7 @@ bool child_try(const struct master *m, const struct config *config)
 	int status = 0;
 
 	if (pid == 0)
-		exit(try(&m->runtime, config));
+		exit(try(config));
 	if (pid < 0) {
 		log_error("cannot start a process: %s", strerror(errno));
 		return false;

@@ -272,20 +272,22 @@ int worker_run(struct runtime *runtime, unsigned number, unsigned slot, int chan
 	return code;
 }
 
-int worker_try(const struct runtime *runtime, const struct config *config)
+int worker_try(const struct config *config)
 {
-	struct runtime trial = *runtime;
+	struct runtime trial = {.counters = counters_new()}; /* names that may never be used */
 	struct worker w = {.runtime = &trial, .config = config};
 	int code = EX_CANTCREAT;
 
 	w.loop = ev_default_loop(EVFLAG_AUTO);
-	w.host.slot = mem_new(sizeof *w.host.slot); /* nobody looks at what is counted there */
-	if (w.loop && set_up_resolver(&w) && set_up_deliveries(&w))
+	if (!w.loop || !trial.counters) {
+		log_error("no event loop, or no memory for counters");
+		return EX_OSERR;
+	}
+	w.host.slot = counters_slot(trial.counters, 0);
+	if (set_up_resolver(&w) && set_up_deliveries(&w))
 		code = EX_OK;
 	resolver_free(&w.host.resolver);
 	free_deliveries(&w);
-	if (w.loop)
-		reaper_run(w.loop);
-	free(w.host.slot);
+	reaper_run(w.loop);
 	return code;
 }

@@ -12,7 +12,7 @@ struct runtime;
  * could not set itself up and a new try would not help. */
 int worker_run(struct runtime *runtime, unsigned number, unsigned slot, int channel);
 /* Whether a worker could set itself up with this configuration: opens what it would, and closes it
- * again. Returns EX_OK, or EX_CANTCREAT after it has logged why. */
-int worker_try(const struct runtime *runtime, const struct config *config);
+ * again. Returns EX_OK, or another code after it has logged why. */
+int worker_try(const struct config *config);
 
 #endif

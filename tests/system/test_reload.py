@@ -4,14 +4,16 @@ GATEPOST_TURNS=200 makes more reloads and crashes.
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
 import socket
+import subprocess
 import time
 from typing import Any, Iterator, List, Set
 
-from gateway import Client, Gateway, free_port, unittest, wait_until
+from gateway import PROGRAM, Client, Gateway, free_port, unittest, wait_until
 from session_load import SessionLoad, client_ports, wait_stopped
 
 TURNS = int(os.environ.get("GATEPOST_TURNS", "20"))
@@ -137,6 +139,7 @@ class Rules(unittest.TestCase):
             client.start("EHLO client")
             changing, workers = Changing(gateway), sorted(gateway.workers())
             name, good = str(gateway.config), gateway.config.read_text()
+            (gateway.folder / "good.yaml").write_text(good)
             taken = socket.create_server(("127.0.0.1", 0))
             self.addCleanup(taken.close)
             line = {text: number for number, text in enumerate(good.splitlines(), 1)}
@@ -158,6 +161,11 @@ class Rules(unittest.TestCase):
                     self.assertIn(why, gateway.log_text().replace(r"\u0022", '"'))
             self.assertIn(f"delivery place: maildir: {gateway.config}/mail: Not a directory", gateway.log_text())
             self.assertEqual(gateway.log_text().count("reload: nothing is changed"), len(cases))
+            # What would have been counted has no place among the numbers.
+            gateway.config.write_text(good.replace("place", "elsewhere").replace(f"{gateway.folder}/mail", f"{gateway.config}/mail"))
+            changing.refuse()
+            status = subprocess.run([PROGRAM, "status", "--json", "-c", str(gateway.folder / "good.yaml")], capture_output=True, text=True, timeout=60)
+            self.assertEqual([delivery["delivery"] for delivery in json.loads(status.stdout)["deliveries"]], ["place"], status.stderr)
             gateway.config.unlink()
             self.assertIn("cannot be read", changing.refuse())
             self.assertEqual(sorted(gateway.workers()), workers)
