@@ -139,10 +139,12 @@ static void write_worker(struct page *page, const struct metric *m)
 	}
 }
 
+/* The metric of a row of a worker, at the place of its struct in the slot. */
+typedef void write_row(struct page *page, const struct metric *m, unsigned worker, size_t place);
+
 /* Of the rows that have a name. `size` is that of a row's struct, `place` that of the first. */
-static void
-write_rows(struct page *page, const struct metric *m, unsigned worker, size_t place, size_t size,
-	   void (*write)(struct page *page, const struct metric *m, unsigned worker, size_t place))
+static void write_rows(struct page *page, const struct metric *m, unsigned worker, size_t place,
+		       size_t size, write_row *write)
 {
 	bool policies = place == offsetof(struct counters_slot, policies);
 
@@ -177,37 +179,55 @@ static void write_hooks(struct page *page, const struct metric *m, unsigned work
 	}
 }
 
+static void write_all_rows(struct page *page, const struct metric *m, size_t place, size_t size,
+			   write_row *write)
+{
+	for (unsigned worker = 0; worker < page->workers; worker++) {
+		size_t mark = metrics_label_number(&page->w, "worker", worker);
+
+		write_rows(page, m, worker, place, size, write);
+		metrics_unlabel(&page->w, mark);
+	}
+}
+
 #define POLICIES   offsetof(struct counters_slot, policies), sizeof(struct counters_policy)
 #define DELIVERIES offsetof(struct counters_slot, deliveries), sizeof(struct counters_delivery)
 
 static void write_policy(struct page *page, const struct metric *m)
 {
-	for (unsigned worker = 0; worker < page->workers; worker++) {
-		size_t mark = metrics_label_number(&page->w, "worker", worker);
-
-		write_rows(page, m, worker, POLICIES, write_values);
-		metrics_unlabel(&page->w, mark);
-	}
+	write_all_rows(page, m, POLICIES, write_values);
 }
 
 static void write_hook(struct page *page, const struct metric *m)
 {
-	for (unsigned worker = 0; worker < page->workers; worker++) {
-		size_t mark = metrics_label_number(&page->w, "worker", worker);
-
-		write_rows(page, m, worker, POLICIES, write_hooks);
-		metrics_unlabel(&page->w, mark);
-	}
+	write_all_rows(page, m, POLICIES, write_hooks);
 }
 
 static void write_delivery(struct page *page, const struct metric *m)
 {
-	for (unsigned worker = 0; worker < page->workers; worker++) {
-		size_t mark = metrics_label_number(&page->w, "worker", worker);
+	write_all_rows(page, m, DELIVERIES, write_values);
+}
 
-		write_rows(page, m, worker, DELIVERIES, write_values);
-		metrics_unlabel(&page->w, mark);
+/* A state is no number to sum up. */
+static void write_worst_breaker(struct page *page, const struct metric *m, unsigned worker,
+				size_t place)
+{
+	uint64_t worst = 0;
+
+	(void)m;
+	for (unsigned i = 0; i < page->slots_len[worker]; i++) {
+		const char *policy = (const char *)page->slots[worker][i] + place;
+		uint64_t state = counters_get(
+			&((const struct counters_policy *)(const void *)policy)->breaker);
+
+		worst = state > worst ? state : worst;
 	}
+	metrics_sample(&page->w, worst);
+}
+
+static void write_breaker(struct page *page, const struct metric *m)
+{
+	write_all_rows(page, m, POLICIES, write_worst_breaker);
 }
 
 /* --- facts --- */

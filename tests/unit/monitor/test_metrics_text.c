@@ -163,6 +163,7 @@ static void test_policies(void **state)
 	counters_latency_add(&p->hooks[HOOK_RCPT].latency, 0.0001);
 	counters_add(&p->hooks[HOOK_DATA].failures[FAILURE_TIMEOUT], 1);
 	p = &other->policies[1];
+	counters_add(&p->breaker, 1); /* a process that was replaced has one of its own */
 	counters_add(&p->hooks[HOOK_RCPT].verdicts[VERDICT_REJECT], 1);
 	counters_latency_add(&p->hooks[HOOK_RCPT].latency, 3);
 	page = page_of(c);
