@@ -229,7 +229,20 @@ static int try(const struct config *config)
 	return worker_try(config);
 }
 
-bool child_try(const struct config *config)
+/* Why the try must not go on; NULL when it may. */
+static const char *obstacle(double until)
+{
+	sigset_t pending;
+
+	if (master_now() > until)
+		return "it takes too long";
+	if (sigpending(&pending) == 0 &&
+	    (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT)))
+		return "the gateway stops";
+	return NULL;
+}
+
+bool child_try(struct master *m, const struct config *config)
 {
 	double until = master_now() + TRY_TIME;
 	const struct timespec moment = {.tv_nsec = 2000000};
@@ -243,8 +256,15 @@ bool child_try(const struct config *config)
 		return false;
 	}
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (master_now() > until)
+		const char *why = obstacle(until);
+
+		if (why) {
+			log_error("the try of the new configuration is given up: %s", why);
+			/* Its end may be far, on a dead file system; supervise_reap() sees it. */
 			kill(pid, SIGKILL);
+			return false;
+		}
+		master_keep_watchdog(m);
 		nanosleep(&moment, NULL);
 	}
 	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;

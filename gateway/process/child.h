@@ -44,6 +44,6 @@ bool child_has_slot(const struct master *m, const struct child *child);
 void child_clear(struct master *m, struct child *child);
 /* Tries in a process of its own, with the rights of a worker, whether a worker could set itself up
  * with this configuration. False after it has logged why. */
-bool child_try(const struct config *config);
+bool child_try(struct master *m, const struct config *config);
 
 #endif

@@ -25,23 +25,8 @@ double master_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int master_wait(struct master *m, double seconds)
-{
-	struct timespec t = {.tv_sec = (time_t)seconds,
-			     .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-	int signal_number = sigtimedwait(&m->signals, NULL, &t);
-
-	return signal_number < 0 ? 0 : signal_number;
-}
-
-static bool is_stop(int signal_number)
-{
-	return signal_number == SIGTERM || signal_number == SIGINT;
-}
-
-/* Half the time that the service manager gives; it hears of this process, for the others have their
- * own supervisor: this one. */
-static double keep_watchdog(struct master *m)
+/* The service manager hears of this process, for the others have their own supervisor: this one. */
+double master_keep_watchdog(struct master *m)
 {
 	double now = master_now();
 
@@ -52,6 +37,21 @@ static double keep_watchdog(struct master *m)
 		m->watchdog_at = now + m->watchdog / 2;
 	}
 	return m->watchdog_at - now;
+}
+
+int master_wait(struct master *m, double seconds)
+{
+	double pause = fmin(seconds, master_keep_watchdog(m));
+	struct timespec t = {.tv_sec = (time_t)pause,
+			     .tv_nsec = (long)((pause - (double)(time_t)pause) * 1e9)};
+	int signal_number = sigtimedwait(&m->signals, NULL, &t);
+
+	return signal_number < 0 ? 0 : signal_number;
+}
+
+static bool is_stop(int signal_number)
+{
+	return signal_number == SIGTERM || signal_number == SIGINT;
 }
 
 static double rotate_tickets(struct master *m)
@@ -85,7 +85,7 @@ static void note_service(struct master *m)
  * is told to stop (*order). */
 static bool turn(struct master *m, double until, bool *order)
 {
-	double pause = fmin(rotate_tickets(m), keep_watchdog(m));
+	double pause = rotate_tickets(m);
 	int signal_number;
 
 	note_service(m);

@@ -35,7 +35,10 @@ struct master {
 
 /* Seconds of CLOCK_MONOTONIC. */
 double master_now(void);
-/* Waits for a signal; 0 when `seconds` are over. */
+/* Waits for a signal; 0 when `seconds` are over, or sooner for the watchdog. */
 int master_wait(struct master *m, double seconds);
+/* Tells the service manager that the master runs, at half the time that it gives: for those who
+ * wait otherwise. Returns the seconds until it is due again. */
+double master_keep_watchdog(struct master *m);
 
 #endif

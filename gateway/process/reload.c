@@ -72,7 +72,7 @@ static bool read_change(struct master *m, struct runtime_change *change, FILE *e
 		fprintf(errors, "%s\n", error);
 		return false;
 	}
-	if (!child_try(change->config)) {
+	if (!child_try(m, change->config)) {
 		fprintf(errors, "%s: no worker could start with it; the log says why\n", m->file);
 		return false;
 	}

@@ -1,7 +1,7 @@
 /* A library for LD_PRELOAD: disk calls fail as the file that GATEPOST_FAULTS names tells, one rule:
  *
  *      <call> <errno> <n>      each n-th call of: file (fsync of a file), folder (fsync of one
- *                              named new), rename, create (below a tmp)
+ *                              named new), rename, create (below a tmp); errno 0: it never returns
  *
  * The file is read at every call, so that a test changes the rule while the program runs. */
 #include <fcntl.h>
@@ -34,6 +34,8 @@ static bool fails(const char *call)
 		return false;
 	if (atomic_fetch_add(&calls, 1) % n != n - 1)
 		return false;
+	while (!error)
+		pause();
 	errno = error;
 	return true;
 }

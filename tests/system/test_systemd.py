@@ -1,18 +1,24 @@
 """What a service manager sees of gatepost: notifications, the watchdog, sockets that it passes on, the units."""
 
+import contextlib
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from typing import List
+from unittest import mock
 
 from gateway import PATIENCE, PROGRAM, ROOT, Client, Gateway, free_port, unittest, wait_until
 
+FAULTS = os.environ.get("FAULTS", "")
+"""The library that makes calls fail or hang (faults.c)."""
 UNITS = ROOT / "deploy" / "systemd"
 
 
@@ -23,19 +29,34 @@ class Manager:
         self.path = folder / "notify"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
-        self.socket.settimeout(PATIENCE)
+        # The system keeps few messages, and the sender does not wait.
+        self.messages: "queue.Queue[str]" = queue.Queue()
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self) -> None:
+        with contextlib.suppress(OSError):
+            while message := self.socket.recv(4096):
+                self.messages.put(message.decode())
+
+    def take(self) -> List[str]:
+        return self.messages.get(timeout=PATIENCE).split("\n")
 
     def next(self) -> List[str]:
         """The next message but those of the watchdog."""
         while True:
-            lines = self.socket.recv(4096).decode().split("\n")
+            lines = self.take()
             if lines != ["WATCHDOG=1"]:
                 return lines
+
+    def next_of(self, word: str) -> None:
+        while word not in self.next():
+            pass
 
     def __enter__(self) -> "Manager":
         return self
 
     def __exit__(self, *unused: object) -> None:
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
 
@@ -61,16 +82,48 @@ class Notify(unittest.TestCase):
                 gateway.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
                 self.assertEqual(manager.next()[0], "STOPPING=1")
 
+    def watched(self, manager: Manager, **settings: str) -> None:
+        """The environment of a gateway that a manager watches, until the test ends."""
+        patch = mock.patch.dict(os.environ, {"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "200000", **settings})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def wait_for_beats(self, manager: Manager) -> None:
+        beats = 0
+        while beats < 3:
+            message = manager.take()
+            self.assertNotIn("READY=1", message)
+            beats += message == ["WATCHDOG=1"]
+
     def test_watchdog(self) -> None:
         gateway = Gateway()
         with Manager(gateway.folder) as manager:
-            os.environ.update(NOTIFY_SOCKET=str(manager.path), WATCHDOG_USEC="200000")
-            self.addCleanup(os.environ.pop, "NOTIFY_SOCKET")
-            self.addCleanup(os.environ.pop, "WATCHDOG_USEC")
+            self.watched(manager)
+            with gateway, gateway.connect() as client:
+                client.start("EHLO client", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
+                manager.next_of("READY=1")
+                self.wait_for_beats(manager)
+                gateway.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+                manager.next_of("STOPPING=1")
+                gateway.wait_for("gateway.drain")
+                self.wait_for_beats(manager)  # as long as a message is in flight
+                self.assertEqual(client.say("hi\r\n.")[:3], "250")
+
+    @unittest.skipUnless(FAULTS, "FAULTS names no library")
+    def test_a_reload_that_hangs(self) -> None:
+        """The folder of a delivery is on a file system that does not answer."""
+        gateway = Gateway()
+        with Manager(gateway.folder) as manager:
+            faults, asan = gateway.folder / "faults", os.environ.get("ASAN_OPTIONS", "")
+            self.watched(manager, LD_PRELOAD=FAULTS, GATEPOST_FAULTS=str(faults), ASAN_OPTIONS=f"{asan}:verify_asan_link_order=0")
             with gateway:
-                beats = 0
-                while beats < 3:
-                    beats += manager.socket.recv(4096) == b"WATCHDOG=1"
+                manager.next_of("READY=1")
+                faults.write_text("folder 0 1")
+                gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+                manager.next_of("RELOADING=1")
+                self.wait_for_beats(manager)
+                self.assertEqual(gateway.stop(), 0)
+                self.assertIn("the try of the new configuration is given up: the gateway stops", gateway.log_text())
 
 
 class Activation(unittest.TestCase):
