@@ -42,7 +42,9 @@ static void refuse(struct master *m, const char *why)
 	snprintf(text, sizeof text, "reload-failed %u %.*s", m->runtime.config->workers, first,
 		 why);
 	tell_hub(m, text);
-	notify_send("READY=1\nSTATUS=The last reload was refused: see the log");
+	/* What was not ready before is not ready now: the first worker that serves tells it. */
+	notify_send(m->served ? "READY=1\nSTATUS=The last reload was refused: see the log"
+			      : "STATUS=The last reload was refused: see the log");
 }
 
 static void tell_begin(void)
@@ -152,8 +154,21 @@ static bool have_let_go(const struct master *m)
 	return true;
 }
 
+/* Whether `leaver` is the oldest process of its worker. */
+static bool is_oldest(const struct master *m, const struct child *leaver)
+{
+	list_each(at, after, &m->leavers)
+	{
+		const struct child *other = list_of(at, struct child, link);
+
+		if (other->place == leaver->place)
+			return other == leaver;
+	}
+	return false;
+}
+
 /* A free slot for each worker that will want one. Where there is none, the oldest process of that
- * worker has to go. */
+ * worker has to go; those of all workers at the same time, for each may take its drain_timeout. */
 static bool make_room(struct master *m)
 {
 	bool room = true;
@@ -164,9 +179,9 @@ static bool make_room(struct master *m)
 
 		if (child_has_slot(m, leaver))
 			continue;
-		if (room)
-			supervise_drain(m, leaver);
 		room = false;
+		if (is_oldest(m, leaver))
+			supervise_drain(leaver);
 	}
 	return room;
 }
@@ -176,7 +191,7 @@ static void finish(struct master *m)
 	char text[96];
 
 	m->reloading = false;
-	list_each(at, after, &m->leavers) supervise_retire(m, list_of(at, struct child, link));
+	list_each(at, after, &m->leavers) supervise_retire(list_of(at, struct child, link));
 	log_info("reload: the new workers serve; the old ones finish their sessions");
 	snprintf(text, sizeof text, "READY=1\nSTATUS=%u workers serve", m->runtime.config->workers);
 	notify_send(text);

@@ -76,9 +76,8 @@ void supervise_replace(struct master *m, struct child *child)
 	child->restart_at = child->pause = 0;
 }
 
-void supervise_drain(struct master *m, struct child *leaver)
+void supervise_drain(struct child *leaver)
 {
-	(void)m;
 	if (leaver->leave == CHILD_DRAINS)
 		return;
 	leaver->leave = CHILD_DRAINS;
@@ -86,7 +85,7 @@ void supervise_drain(struct master *m, struct child *leaver)
 	kill(leaver->pid, SIGTERM);
 }
 
-void supervise_retire(struct master *m, struct child *leaver)
+void supervise_retire(struct child *leaver)
 {
 	if (leaver->leave >= CHILD_RETIRES)
 		return;
@@ -94,7 +93,7 @@ void supervise_retire(struct master *m, struct child *leaver)
 	/* The process sees to both times itself. */
 	leaver->kill_at = master_now() + leaver->retire_time + leaver->drain_time + 2 * KILL_GRACE;
 	if (!handover_send(leaver->channel, "retire", -1))
-		supervise_drain(m, leaver);
+		supervise_drain(leaver);
 }
 
 /* Ends leavers whose time is over; returns how long the others have. */
@@ -264,13 +263,13 @@ void supervise_stop(struct master *m)
 		if (m->children[i].pid)
 			supervise_replace(m, &m->children[i]);
 	}
-	list_each(at, after, &m->leavers) supervise_drain(m, list_of(at, struct child, link));
+	list_each(at, after, &m->leavers) supervise_drain(list_of(at, struct child, link));
 	wait_for_leavers(m);
 	/* Last, for it has the workers' last events to tell. */
 	if (m->children[0].pid) {
 		m->children[0].drain_time = 0;
 		supervise_replace(m, &m->children[0]);
-		supervise_drain(m, list_of(m->leavers.next, struct child, link));
+		supervise_drain(list_of(m->leavers.next, struct child, link));
 		wait_for_leavers(m);
 	}
 }

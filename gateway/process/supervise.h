@@ -20,8 +20,8 @@ bool supervise_all_serve(const struct master *m);
 void supervise_replace(struct master *m, struct child *child);
 /* Those who leave go one step further: they take no new client, or they are told to end. Without
  * effect on one that is as far already. */
-void supervise_retire(struct master *m, struct child *leaver);
-void supervise_drain(struct master *m, struct child *leaver);
+void supervise_retire(struct child *leaver);
+void supervise_drain(struct child *leaver);
 /* Tells every child, the hub too. `fd` -1: none. */
 void supervise_tell(struct master *m, const char *text, int fd);
 /* Ends all workers, then the hub. */

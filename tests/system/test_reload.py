@@ -209,6 +209,29 @@ class Rules(unittest.TestCase):
             self.assertEqual(clients[0].reply()[:9], "421 4.3.2")
             self.assertEqual([client.say("NOOP")[:3] for client in clients[1:]], ["250"] * 7)
 
+    def test_room_is_made_in_all_workers_at_a_time(self) -> None:
+        """Each may take its drain_timeout."""
+        with Gateway(workers=2, limits="connections_per_client: 1000", extra="retire_timeout: 1h\ndrain_timeout: 1h\n") as gateway, contextlib.ExitStack() as stack:
+            changing = Changing(gateway)
+
+            def connect(*lines: str) -> List[Client]:
+                """Of both workers."""
+                clients = [stack.enter_context(gateway.connect()) for _ in range(20)]
+                for client in clients:
+                    client.start("EHLO client", *lines)
+                return clients
+
+            idle, busy = connect(), connect("MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
+            for generation in range(7):
+                changing.reload(size=str(1000 + generation))
+                connect()
+            self.assertEqual(len(gateway.workers()), 16)
+            changing.write(size="9000")
+            changing.signal()
+            self.assertEqual({client.reply()[:9] for client in idle}, {"421 4.3.2"})
+            self.assertEqual({client.say("hi\r\n.")[:3] for client in busy}, {"250"})
+            gateway.wait_for("gateway.reload", 8, ok=True)
+
     def test_a_clients_limit_counts_old_and_new_workers(self) -> None:
         with Gateway(workers=2, limits="connections_per_client: 3") as gateway, contextlib.ExitStack() as stack:
             old = [stack.enter_context(gateway.connect()) for _ in range(3)]
