@@ -82,6 +82,21 @@ class Notify(unittest.TestCase):
                 gateway.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
                 self.assertEqual(manager.next()[0], "STOPPING=1")
 
+    def test_no_worker_serves_and_a_reload_is_refused(self) -> None:
+        gateway = Gateway(policies={"away": "FOLDER/away.sock"})  # the worker waits for it for two seconds
+        with Manager(gateway.folder) as manager, contextlib.ExitStack() as stack:
+            self.watched(manager)
+            start = threading.Thread(target=gateway.start)
+            start.start()
+            wait_until(lambda: gateway.log.exists() and "listeners" in gateway.log_text(), "the master")
+            stack.push(gateway.__exit__)
+            gateway.config.write_text("nonsense")
+            gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+            while "READY=1" not in (lines := manager.next()):
+                pass
+            self.assertEqual(lines, ["READY=1", "STATUS=1 workers serve"])
+            start.join()
+
     def watched(self, manager: Manager, **settings: str) -> None:
         """The environment of a gateway that a manager watches, until the test ends."""
         patch = mock.patch.dict(os.environ, {"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "200000", **settings})
