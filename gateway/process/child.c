@@ -89,7 +89,7 @@ static void raise_descriptor_limit(void)
 
 static void set_signals(void)
 {
-	sigset_t none;
+	sigset_t held;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: 452, no dead worker */
@@ -97,8 +97,9 @@ static void set_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM); /* see order_watch_term() */
+	sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
 /* A worker needs its own listening sockets only: a copy of another's would keep that port open when

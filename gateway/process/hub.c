@@ -71,7 +71,7 @@ int hub_run(struct runtime *runtime, int channel)
 	ident_make(epoch);
 	gateway.epoch = epoch;
 	ev_signal_init(&term, on_signal, SIGTERM);
-	ev_signal_start(loop, &term);
+	order_watch_term(loop, &term);
 	hub = event_hub_new(loop, runtime->hub_socket, runtime->events_socket, config->events.ring,
 			    config->events.subscribers, &gateway);
 	for (size_t i = 0; i < config->events.uids.len; i++)

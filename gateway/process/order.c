@@ -1,5 +1,6 @@
 #include "order.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,4 +43,14 @@ void order_stop(struct order *o, struct ev_loop *loop)
 {
 	ev_io_stop(loop, &o->io);
 	close(o->io.fd);
+}
+
+void order_watch_term(struct ev_loop *loop, ev_signal *term)
+{
+	sigset_t set;
+
+	ev_signal_start(loop, term);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

@@ -16,4 +16,8 @@ void order_start(struct order *o, struct ev_loop *loop, int channel,
 		 void (*on_order)(void *arg, const char *text), void *arg);
 void order_stop(struct order *o, struct ev_loop *loop);
 
+/* Starts the watcher of SIGTERM, the order to end. Until then the signal is held back: a process
+ * that is not so far must not die of it. */
+void order_watch_term(struct ev_loop *loop, ev_signal *term);
+
 #endif

@@ -123,7 +123,7 @@ void worker_end_start(struct worker *w, int channel)
 	ev_timer_init(&w->stop, on_time, 0, 0);
 	ev_prepare_init(&w->flush, on_flush);
 	w->term.data = w->stop.data = w->flush.data = w;
-	ev_signal_start(w->loop, &w->term);
+	order_watch_term(w->loop, &w->term);
 	order_start(&w->order, w->loop, channel, on_order, w);
 }
 

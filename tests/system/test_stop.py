@@ -4,13 +4,14 @@ import os
 import pathlib
 import pwd
 import signal
+import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from typing import Tuple
 
-from gateway import Gateway, free_port, gatepost, unittest, wait_until
+from gateway import PROGRAM, Gateway, free_port, gatepost, unittest, wait_until
 from test_processes import deliver
 
 
@@ -52,6 +53,16 @@ class Stop(unittest.TestCase):
             began = time.monotonic()
             self.assertEqual(gateway.stop(), 0)
             self.assertGreater(time.monotonic() - began, 0.2)
+
+    def test_a_stop_right_after_the_start_is_no_fault(self) -> None:
+        gateway = Gateway(workers=8)
+        for _ in range(5):
+            with open(gateway.log, "wb") as log:
+                process = subprocess.Popen([PROGRAM, "serve", "-c", str(gateway.config)], stderr=log)
+            wait_until(lambda: "8 workers" in gateway.log_text(), "the master")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(60), 0)
+            self.assertNotIn("error:", gateway.log_text())
 
     def test_the_stop_ends_those_who_retire(self) -> None:
         with Gateway(extra="retire_timeout: 1h\n") as gateway, gateway.connect() as client:
