@@ -25,7 +25,7 @@ static const struct {
 	{"ref", 0, MAIL, HIDE},
 	{"line", 0, CLIENT | MAIL, VERB},
 	{"text", 0, CLIENT | MAIL, HIDE},
-	{"message", 1u << EVENT_POLICY_BAD_REPLY, CLIENT | MAIL, HIDE},
+	{"message", 1u << EVENT_POLICY_BAD_REPLY | 1u << EVENT_POLICY_SERVICE, CLIENT | MAIL, HIDE},
 };
 
 const char *event_redact_word(unsigned what)

@@ -12,7 +12,8 @@ from typing import Any, Dict, List
 # AddressSanitizer keeps freed memory for a while; here memory is what is measured.
 os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1"
 
-from gateway import PROGRAM, Gateway, unittest, wait_until  # noqa: E402
+from gateway import PROGRAM, Gateway, socket_folder, unittest, wait_until  # noqa: E402
+from liar import Liar  # noqa: E402
 
 
 def resident_kib(pid: int) -> int:
@@ -112,15 +113,18 @@ class Redaction(unittest.TestCase):
                 client.say("Subject: secret\r\n\r\nhi bob\r\n.")
                 client.say("QUIT")
             gateway.wait_for("disconnect")
-            with subscribe(gateway) as sock:
-                lines = sock.makefile("rb")
-                head = json.loads(lines.readline())["head"]
-                events: Dict[str, List[Dict[str, Any]]] = {}
-                for line in lines:
-                    message = json.loads(line)
-                    events.setdefault(message.get("event", ""), []).append(message.get("data"))
-                    if message.get("seq") == head:
-                        return events
+            return self.all_events(gateway)
+
+    def all_events(self, gateway: Gateway) -> Dict[str, List[Dict[str, Any]]]:
+        with subscribe(gateway) as sock:
+            lines = sock.makefile("rb")
+            head = json.loads(lines.readline())["head"]
+            events: Dict[str, List[Dict[str, Any]]] = {}
+            for line in lines:
+                message = json.loads(line)
+                events.setdefault(message.get("event", ""), []).append(message.get("data"))
+                if message.get("seq") == head:
+                    return events
         raise AssertionError("the stream ended early")
 
     def test_both(self) -> None:
@@ -136,6 +140,26 @@ class Redaction(unittest.TestCase):
         """The session would have told all of it."""
         text = json.dumps(self.told("")).lower()
         self.assertEqual([secret for secret in self.SECRETS if secret not in text], [])
+
+    def test_words_of_a_service(self) -> None:
+        """What is said of a line that ends its connection quotes the line, and that may name anybody."""
+
+        def answer(request: Dict[str, Any]) -> bytes:
+            return json.dumps({"type": "reply", "id": request["args"]["address"], "verdict": "accept"}).encode() + b"\n"
+
+        for words, told in (("client", False), ("mail", False), ("", True)):
+            with socket_folder() as folder:
+                service = Liar(f"{folder}/p.sock", ["mail"], answer)
+                with Gateway(policies={"liar": f"{folder}/p.sock"}, extra=f"events: {{redact: [{words}]}}\n") as gateway:
+                    gateway.wait_for("policy.service", state="ready")
+                    with gateway.connect() as client:
+                        client.start("EHLO client")
+                        self.assertEqual(client.say("MAIL FROM:<alice@example.org>")[:3], "451")
+                    gateway.wait_for("policy.service", state="unavailable")
+                    events = self.all_events(gateway)
+                service.close()
+            for name in ("policy.bad_reply", "policy.service"):
+                self.assertEqual("alice" in json.dumps(events[name]), told, (words, events[name]))
 
     def wait_for_name(self, gateway: Gateway, name: str) -> None:
         wait_until(lambda: any(event["name"] == name for event in gateway.events("ehlo")), f"the name {name}")
