@@ -49,7 +49,7 @@ uint64_t ring_head(const struct ring *r);
 /* The oldest seq that can still be read; head + 1 when there is none. */
 uint64_t ring_oldest(const struct ring *r);
 /* Sets the cursor to `seq`, or to the nearest there is. Returns how many events can be read from
- * there (losses not counted). Walks the records: once a subscription, not once an event. */
+ * there (losses not counted). What it costs does not depend on how much the ring holds. */
 uint64_t ring_seek(const struct ring *r, uint64_t seq, struct ring_cursor *cursor);
 /* What is at the cursor. */
 void ring_peek(const struct ring *r, const struct ring_cursor *cursor, struct ring_item *item);
