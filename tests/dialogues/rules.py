@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Prints the table of all rules with the dialogues that show their exact octets.
 
-The rules are those of rules.txt; a dialogue names its rules in a comment of its head, `# rule: id ...`.
-Exit code 1 when a rule has no dialogue, or a dialogue names none or one that is not there.
+The rules are those of rules.txt; a dialogue names its rules in a comment of its head, `# rule: id ...`. A rule that no
+dialogue can show names its tests in rules.txt instead.
+Exit code 1 when a rule has neither, a dialogue names no rule or one that is not there, or a test is not there.
 """
 
 from __future__ import annotations
@@ -12,20 +13,28 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-RULE = re.compile(r"([a-z0-9_]+) \| ([^|]+) \| ([^|]+)")
+RULE = re.compile(r"([a-z0-9_]+) \| ([^|]+) \| ([^|]+?)(?: \| ([^|]+))?")
 
 
-def read_rules(path: Path) -> Dict[str, Tuple[str, str]]:
-    """id -> (text, RFC or attack), in their order."""
-    rules: Dict[str, Tuple[str, str]] = {}
+def read_rules(path: Path) -> Dict[str, Tuple[str, str, List[str]]]:
+    """id -> (text, RFC or attack, tests), in their order."""
+    rules: Dict[str, Tuple[str, str, List[str]]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         match = RULE.fullmatch(line)
         if match is None or match.group(1) in rules:
-            raise SystemExit(f"{path}:{number}: not `id | text | RFC or attack`, or twice there: {line}")
-        rules[match.group(1)] = (match.group(2), match.group(3))
+            raise SystemExit(f"{path}:{number}: not `id | text | RFC or attack [| tests]`, or twice there: {line}")
+        rules[match.group(1)] = (match.group(2), match.group(3), (match.group(4) or "").split())
     return rules
+
+
+def has_test(tests: Path, name: str) -> bool:
+    """FILE:NAME, a function of that name in that file."""
+    file, _, function = name.partition(":")
+    path = tests / file
+    definition = rf"^(?:static void|    def) {re.escape(function)}\("
+    return path.is_file() and re.search(definition, path.read_text(encoding="utf-8"), re.M) is not None
 
 
 def named_rules(path: Path) -> List[str]:
@@ -53,11 +62,12 @@ def main() -> int:
                 dialogues[name].append(path.name)
             else:
                 problems.append(f"{path.name}: there is no rule {name}")
-    print("| rule | RFC or attack | dialogues |\n|---|---|---|")
-    for name, (text, source) in rules.items():
-        print(f"| {text} | {source} | {' '.join(dialogues[name])} |")
-        if not dialogues[name]:
+    print("| rule | RFC or attack | dialogues, or tests |\n|---|---|---|")
+    for name, (text, source, tests) in rules.items():
+        print(f"| {text} | {source} | {' '.join(dialogues[name] + tests)} |")
+        if not dialogues[name] and not tests:
             problems.append(f"rule {name} has no dialogue")
+        problems += [f"rule {name}: there is no test {test}" for test in tests if not has_test(folder.parent, test)]
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems or not rules else 0

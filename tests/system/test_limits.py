@@ -5,6 +5,7 @@ import os
 import pathlib
 import resource
 import socket
+import ssl
 import threading
 import time
 from typing import List, Tuple
@@ -23,6 +24,24 @@ def limited(limits: str) -> Gateway:
     assert usual in text, text
     gateway.config.write_text(text.replace(usual, limits))
     return gateway
+
+
+REFUSE_LOGIN = """
+service = gatepost.Service("no")
+@service.auth
+def auth(request):
+    return gatepost.reject()
+"""
+
+
+def secure(client: Client) -> None:
+    """Speaks TLS from now on."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    client.close_file()
+    client.sock = context.wrap_socket(client.sock)
+    client._file = client.sock.makefile("rb")
 
 
 def drip(client: Client, octets: bytes, pause: float, patience: float = PATIENCE) -> Tuple[float, str]:
@@ -162,6 +181,21 @@ class Endless(Limits):
             self.assertRegex(last, r"^421 mx\.example\.com " if lines == b"EHLO \r\n" else r"^421 4\.7\.0 ")
             self.assertTrue(9 <= count <= 10, count)
 
+    def test_wrong_passwords_are_slow(self) -> None:
+        """The nth is answered after n seconds, and what is pipelined behind it waits too; another client does not."""
+        with socket_folder() as folder, service_process(f"{folder}/no.sock", REFUSE_LOGIN):
+            with Gateway(policies={"no": f"{folder}/no.sock"}, listener="    auth: true\n") as gateway:
+                with Client(gateway.tls_port) as client:
+                    secure(client)
+                    client.start("EHLO client")
+                    for number in (1, 2, 3):
+                        began = time.monotonic()
+                        client.send(b"AUTH PLAIN AGFsaWNlAHdyb25n\r\nNOOP\r\n")
+                        self.others_are_served(gateway)
+                        self.assertEqual(client.reply()[:9], "535 5.7.8")
+                        self.assertGreater(time.monotonic() - began, number - 0.1)
+                        self.assertEqual(client.reply()[:3], "250")
+
     def test_messages(self) -> None:
         lines = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
         with limited("messages: 3") as gateway, gateway.connect() as client:
@@ -206,10 +240,10 @@ class Huge(Limits):
         return most - before
 
     def test_line(self) -> None:
-        """256 MiB in one line. Each octet is read and forgotten; the line is one error."""
+        """A GiB in one line. Each octet is read and forgotten; the line is one error."""
         with Gateway() as gateway, gateway.connect() as client:
             client.start("EHLO client")
-            grown = self.flood(gateway, client, 256 << 20)
+            grown = self.flood(gateway, client, 1 << 30)
             client.send(b"\r\nNOOP\r\n")
             self.assertRegex(client.reply(), r"^500 5\.5\.\d ")
             self.assertRegex(client.reply(), r"^250 2\.0\.0 ")
