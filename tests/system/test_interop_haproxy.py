@@ -1,5 +1,6 @@
 """HAProxy in front: the client behind it is the one that counts, and its health checks cost nothing."""
 
+import base64
 import contextlib
 import json
 import pathlib
@@ -114,11 +115,11 @@ class Behind(unittest.TestCase):
                     for way, (_, listener, _) in WAYS.items():
                         for tls in ("plain", "starttls") if listener == "mx" else ("implicit",):
                             with self.subTest(way=way, tls=tls):
-                                self.deliver_once(gateway, it.ports[way], tls, seen)
+                                self.deliver_once(gateway, it, way, tls, seen)
 
-    def deliver_once(self, gateway: Gateway, port: int, tls: str, seen: pathlib.Path) -> None:
+    def deliver_once(self, gateway: Gateway, it: Balancer, way: str, tls: str, seen: pathlib.Path) -> None:
         before = len(gateway.events("disconnect"))
-        source = deliver(port, tls)
+        source = deliver(it.ports[way], tls)
         connect = gateway.wait_for("connect", before + 1)[-1]
         self.assertEqual((connect["ip"], connect["port"]), (CLIENT, source))
         # Every question named the client, those after STARTTLS too.
@@ -130,6 +131,10 @@ class Behind(unittest.TestCase):
         self.assertEqual([note["hook"] for note in notes], hooks)
         for note in notes:
             self.assertEqual((note["client"]["ip"], note["client"]["port"]), (CLIENT, source))
+            self.assertEqual(note["client"]["proxy"]["ip"], "127.0.0.1")
+            # unique-id-format %ci:%cp
+            told = base64.b64decode(note["client"]["proxy"].get("unique_id_b64", ""))
+            self.assertEqual(told.decode(), f"{CLIENT}:{source}" if way == "v2-options" else "")
         self.assertEqual("tls" in notes[-1], tls != "plain")
         seen.unlink()
         self.assertEqual(gateway.wait_for("disconnect", before + 1)[-1]["reason"], "quit")
