@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from typing import Any, Iterator, List
 
-from gateway import ACCEPT_ALL, Gateway, free_port, service_process, socket_folder, unittest, wait_until
+from gateway import ACCEPT_ALL, PATIENCE, Gateway, free_port, service_process, socket_folder, unittest, wait_until
 
 # Writes the context of each request to a file, a line each.
 RECORDER = """
@@ -81,6 +81,22 @@ class Front(unittest.TestCase):
             extra = f"resolver: {{servers: ['127.0.0.1:{silent.getsockname()[1]}'], timeout: 300ms}}\n"
             with Gateway(listener="    resolve_names: true\n", extra=extra) as gateway, gateway.connect() as client:
                 client.start("EHLO client")
+
+    def test_name_is_asked_while_the_banner_waits(self) -> None:
+        """The question goes out at once, and its answer does not shorten the silence that is owed."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.settimeout(PATIENCE)
+            extra = f"resolver: {{servers: ['127.0.0.1:{silent.getsockname()[1]}'], timeout: 300ms}}\n"
+            listener = "    resolve_names: true\n"
+            with Gateway(listener=listener, extra=extra, limits="banner_wait: 30s") as gateway, gateway.connect() as client:
+                silent.recv(512)
+                with self.assertRaises(TimeoutError):
+                    client.sock.settimeout(1)
+                    client.sock.recv(1)
+                client.sock.settimeout(PATIENCE)
+                client.send(b"EHLO too early\r\n")
+                self.assertEqual(client.reply()[:3], "554")
 
     def test_relay_clients(self) -> None:
         with Gateway(listener="    relay_clients: [127.0.0.2]\n") as gateway:
