@@ -64,11 +64,19 @@ class Clients(unittest.TestCase):
         stored = [self.transaction_of(path) for path in gateway.stored()]
         self.assertEqual(len(stored), 2000)
         self.assertEqual(set(stored), transactions)
+        # -N numbers the recipients: each message that was sent is there.
+        sent = {f"{number}b@example.com" for number in range(1, 2001)}
+        self.assertEqual({self.recipient_of(path) for path in gateway.stored()}, sent)
         self.assertEqual(list((gateway.folder / "mail" / "tmp").iterdir()), [])
         self.assertEqual(list((gateway.folder / "spool").iterdir()), [])
 
     def transaction_of(self, path: pathlib.Path) -> str:
         match = re.search(rb"\(gatepost\) with SMTP id ([0-9A-Z]{20})", path.read_bytes())
+        assert match, path
+        return match.group(1).decode()
+
+    def recipient_of(self, path: pathlib.Path) -> str:
+        match = re.search(rb"^Delivered-To: (\S+)\r$", path.read_bytes(), re.M)
         assert match, path
         return match.group(1).decode()
 
