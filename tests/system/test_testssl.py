@@ -3,7 +3,6 @@
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 from typing import Dict, List
 
@@ -54,7 +53,6 @@ class Authority:
         return f"    - {{certificate: {certificate}, key: {key}}}\n"
 
 
-@unittest.skipUnless(shutil.which("testssl"), "needs the package testssl.sh")
 class Testssl(unittest.TestCase):
     def findings(self, gateway: Gateway, *options: str) -> List[Dict[str, str]]:
         out = gateway.folder / "testssl.json"
