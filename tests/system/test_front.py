@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -146,6 +147,31 @@ class Front(unittest.TestCase):
                 self.assertEqual(tls.recv(4), b"220 ")
             peer = [entry["tls"]["peer"] for entry in contexts() if entry["hook"] == "secure"][0]
             self.assertEqual((peer["verified"], peer["subject"]), (False, "CN=mx.example.com"))
+
+    def test_client_certificates_required(self) -> None:
+        """One that the authority has signed opens a session, its facts are told; a stranger's or none is the end."""
+        with self.recorded(listener="    client_certificates: request\n") as (gateway, contexts):
+            text = gateway.config.read_text().replace("client_certificates: request", "client_certificates: require")
+            (known := gateway.folder / "known").mkdir()
+            for name in ("cert.pem", "key.pem"):
+                shutil.copy(gateway.folder / name, known)
+            gateway._make_certificate()  # the stranger's, and what the gateway shows from now on
+            gateway.config.write_text(text.replace("\ntls:\n", f"\ntls:\n  client_ca: {known}/cert.pem\n"))
+            os.kill(gateway.process.pid, signal.SIGHUP)
+            gateway.wait_for("gateway.reload", ok=True)
+            wait_until(lambda: len(gateway.children()) == 2, "the end of the old worker")
+            for folder in (known, gateway.folder, None):
+                context = ssl.create_default_context()
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                if folder:
+                    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+                with socket.create_connection(("127.0.0.1", gateway.tls_port), 30) as sock, contextlib.suppress(ssl.SSLError):
+                    with context.wrap_socket(sock) as tls:
+                        self.assertEqual(tls.recv(4), b"220 " if folder == known else b"")
+            gateway.wait_for("disconnect", 2, reason="tls")
+            peers = [entry["tls"]["peer"] for entry in contexts() if entry["hook"] == "secure"]
+            self.assertEqual([(peer["verified"], peer["subject"]) for peer in peers], [(True, "CN=mx.example.com")])
 
 
 class Reload(unittest.TestCase):

@@ -213,6 +213,19 @@ class Numbers(unittest.TestCase):
             metrics.wait_for(1, "gatepost_tls_handshake_failures_total")
             metrics.wait_until_idle(gateway)
 
+    def test_sessions_of_tls_are_taken_up_by_any_worker(self) -> None:
+        with served(workers=2) as (gateway, metrics, _):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.maximum_version = ssl.TLSVersion.TLSv1_2  # whose tickets can be shown again
+            session = quit_over_tls(gateway, context, None)
+
+            def both() -> bool:
+                quit_over_tls(gateway, context, session)
+                return all(metrics.total("gatepost_tls_resumptions_total", f'worker="{number}"') for number in (0, 1))
+
+            wait_until(both, "both workers to take it up")
+
     def test_counters_outlive_a_worker(self) -> None:
         with served() as (gateway, metrics, _):
             for _number in range(3):
