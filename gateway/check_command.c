@@ -59,13 +59,13 @@ static const struct argp argp = {
 	       "passwords."};
 
 /* config_load() saw that the files can be read; this sees that they fit. */
-static bool tls_is_usable(const char *file, const struct config *config)
+static bool tls_is_usable(const struct config *config)
 {
 	struct tls_context *contexts[CONFIG_TLS_CONTEXTS_MAX];
-	char error[512];
+	char error[CONFIG_BLAME_SIZE];
 
 	if (!config_tls_open(config, NULL, contexts, error, sizeof error)) {
-		fprintf(stderr, "%s: tls: %s\n", file, error);
+		fprintf(stderr, "%s\n", error);
 		return false;
 	}
 	config_tls_close(contexts);
@@ -79,7 +79,7 @@ static int check_file(const char *file)
 
 	if (!config)
 		return errno ? EX_NOINPUT : EX_CONFIG;
-	usable = tls_is_usable(file, config);
+	usable = tls_is_usable(config);
 	config_free(&config);
 	if (!usable)
 		return EX_CONFIG;

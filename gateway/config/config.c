@@ -198,6 +198,15 @@ static void read_machine_name(struct config_source *source, char **to)
 				    config_source_quote(name, strlen(name), quote));
 }
 
+static void keep_lines(struct config_source *source, struct config *config)
+{
+	config->file = mem_copy_string(source->file);
+	config->lines = source->lines;
+	config->lines_len = source->lines_len;
+	source->lines = NULL;
+	source->lines_len = source->lines_size = 0;
+}
+
 static struct config *load_text(struct config_source *source, const char *data, size_t len)
 {
 	struct raw_config *raw = NULL;
@@ -216,7 +225,8 @@ static struct config *load_text(struct config_source *source, const char *data, 
 	if (!raw->hostname)
 		read_machine_name(source, &config->hostname);
 	config_check(source, raw, config);
-	config_fixed_read(source, raw, config);
+	config_fixed_read(raw, config);
+	keep_lines(source, config);
 	config_schema_free(&raw);
 	if (source->faults)
 		config_free(&config);
@@ -264,12 +274,26 @@ static void free_group(enum setting_place place, void *values)
 	}
 }
 
+void config_blame(const struct config *config, const char *setting, char *error, size_t size)
+{
+	char *why = mem_copy_string(error);
+	size_t line = config_source_line(config->lines, config->lines_len, setting);
+
+	if (config->file && line)
+		snprintf(error, size, "%s:%zu: %s: %s", config->file, line, setting, why);
+	else if (config->file)
+		snprintf(error, size, "%s: %s: %s", config->file, setting, why);
+	free(why);
+}
+
 void config_free(struct config **config)
 {
 	if (!*config)
 		return;
 	free_group(SETTINGS_GATEWAY, *config);
 	config_fixed_free(*config);
+	config_source_free_lines((*config)->lines, (*config)->lines_len);
+	free((*config)->file);
 	free(*config);
 	*config = NULL;
 }

@@ -58,6 +58,9 @@ struct config_blocks {
 	size_t len;
 };
 
+/* Room for `file:line: setting: ` and a reason with a path in it; what is longer is cut. */
+#define CONFIG_BLAME_SIZE 1536
+
 /* A listening socket that the service manager passes on: passed_socket() has it. */
 #define CONFIG_PASSED "fd:"
 
@@ -155,8 +158,9 @@ struct config_limits {
 struct config_fixed {
 	char setting[64];
 	char *text;
-	size_t line; /* 0: not in the file */
 };
+
+struct config_line;
 
 struct config {
 	char *hostname;
@@ -196,6 +200,10 @@ struct config {
 	} log;
 	struct config_fixed *fixed;
 	size_t fixed_len;
+	/* For config_blame(). */
+	char *file;
+	struct config_line *lines;
+	size_t lines_len;
 };
 
 /* Reads and checks the file. On any fault it returns NULL after writing to `errors` one line for
@@ -203,10 +211,13 @@ struct config {
  * that of the list entry or mapping that lacks it; at the top there is none. errno is then 0, or
  * why the file could not be read at all. */
 struct config *config_load(const char *path, FILE *errors);
-/* Whether a gateway that runs with `old` can go on with `new`, which `path` was loaded as. When it
+/* Whether a gateway that runs with `old` can go on with `new`. When it
  * cannot, `errors` gets a line for each setting in the way, in the form of config_load()'s. */
-bool config_can_follow(const struct config *old, const struct config *new, const char *path,
-		       FILE *errors);
+bool config_can_follow(const struct config *old, const struct config *new, FILE *errors);
+/* For a fault that shows only when a setting is used, such as an address that is taken: puts
+ * `file:line: setting: ` in front of the reason in `error`, as config_load() does. Nothing for a
+ * configuration that is from no file. */
+void config_blame(const struct config *config, const char *setting, char *error, size_t size);
 /* Frees all of it and sets the pointer to NULL; NULL inside is fine. */
 void config_free(struct config **config);
 /* Every setting with its default, range and help, as commented YAML. */

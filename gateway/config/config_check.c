@@ -235,8 +235,9 @@ static void check_passed(struct config_source *source, const char *path, const c
 		return;
 	config_source_fault(
 		source, path,
-		"no socket named \"%s\" was passed by the service manager; there is: %s", name,
-		passed_names(names, sizeof names));
+		"no socket named \"%s\" was passed on; give one this name (FileDescriptorName= of "
+		"the socket unit); passed on: %s",
+		name, passed_names(names, sizeof names));
 }
 
 /* Without privileges there is nothing to give up, so the setting does nothing. */

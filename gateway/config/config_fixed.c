@@ -48,8 +48,7 @@ static char *text_of(const struct setting *s, const void *raw)
 	return copy;
 }
 
-static void add(struct config *config, const struct config_source *source, const char *group,
-		const char *key, char *text)
+static void add(struct config *config, const char *group, const char *key, char *text)
 {
 	struct config_fixed *fixed;
 
@@ -57,11 +56,9 @@ static void add(struct config *config, const struct config_source *source, const
 	fixed = &config->fixed[config->fixed_len++];
 	snprintf(fixed->setting, sizeof fixed->setting, "%s%s%s", group, *group ? "." : "", key);
 	fixed->text = text;
-	fixed->line = config_source_line(source, fixed->setting);
 }
 
-void config_fixed_read(const struct config_source *source, const struct raw_config *raw,
-		       struct config *config)
+void config_fixed_read(const struct raw_config *raw, struct config *config)
 {
 	for (unsigned i = 0; i < SETTINGS_MAX; i++) {
 		const struct setting_group *group = &setting_groups[i];
@@ -72,14 +69,14 @@ void config_fixed_read(const struct config_source *source, const struct raw_conf
 			const struct setting *s = &group->settings[j];
 
 			if (is_fixed(group, s))
-				add(config, source, group->key, s->key, text_of(s, from + s->from));
+				add(config, group->key, s->key, text_of(s, from + s->from));
 		}
 	}
 }
 
-bool config_can_follow(const struct config *old, const struct config *new, const char *path,
-		       FILE *errors)
+bool config_can_follow(const struct config *old, const struct config *new, FILE *errors)
 {
+	char error[CONFIG_BLAME_SIZE];
 	bool good = true;
 
 	/* Both are made from the one table. */
@@ -89,8 +86,9 @@ bool config_can_follow(const struct config *old, const struct config *new, const
 		if (strcmp(was->text, is->text) == 0)
 			continue;
 		good = false;
-		fprintf(errors, is->line ? "%s:%zu: " : "%s: ", path, is->line);
-		fprintf(errors, "%s: needs a restart to change\n", is->setting);
+		snprintf(error, sizeof error, "needs a restart to change");
+		config_blame(new, is->setting, error, sizeof error);
+		fprintf(errors, "%s\n", error);
 	}
 	return good;
 }

@@ -5,11 +5,9 @@
 
 #include "config.h"
 #include "config_schema.h"
-#include "config_source.h"
 
 /* Fills in config->fixed. */
-void config_fixed_read(const struct config_source *source, const struct raw_config *raw,
-		       struct config *config);
+void config_fixed_read(const struct raw_config *raw, struct config *config);
 void config_fixed_free(struct config *config);
 
 #endif

@@ -15,14 +15,19 @@ void config_source_init(struct config_source *s, const char *file, FILE *errors)
 	*s = (struct config_source){.file = file, .errors = errors};
 }
 
+void config_source_free_lines(struct config_line *lines, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		free(lines[i].path);
+	free(lines);
+}
+
 void config_source_fini(struct config_source *s)
 {
 	if (s->faults > FAULTS_SHOWN_MAX)
 		fprintf(s->errors, "%s: and %zu more faults\n", s->file,
 			s->faults - FAULTS_SHOWN_MAX);
-	for (size_t i = 0; i < s->lines_len; i++)
-		free(s->lines[i].path);
-	free(s->lines);
+	config_source_free_lines(s->lines, s->lines_len);
 	s->lines = NULL;
 	s->lines_len = s->lines_size = 0;
 }
@@ -36,33 +41,28 @@ void config_source_add_line(struct config_source *s, const char *path, size_t li
 	s->lines[s->lines_len++] = (struct config_line){mem_copy_string(path), line};
 }
 
-static size_t find_line(const struct config_source *s, const char *path, size_t len)
+static size_t find_line(const struct config_line *lines, size_t n, const char *path, size_t len)
 {
-	for (size_t i = 0; i < s->lines_len; i++) {
-		const char *known = s->lines[i].path;
+	for (size_t i = 0; i < n; i++) {
+		const char *known = lines[i].path;
 
 		if (strncmp(known, path, len) == 0 && !known[len])
-			return s->lines[i].line;
+			return lines[i].line;
 	}
 	return 0;
 }
 
 bool config_source_has(const struct config_source *s, const char *path)
 {
-	return find_line(s, path, strlen(path)) != 0;
-}
-
-size_t config_source_line(const struct config_source *s, const char *path)
-{
-	return find_line(s, path, strlen(path));
+	return find_line(s->lines, s->lines_len, path, strlen(path)) != 0;
 }
 
 /* "listeners[0].name", else "listeners[0]", else "listeners". */
-static size_t nearest_line(const struct config_source *s, const char *path)
+size_t config_source_line(const struct config_line *lines, size_t n, const char *path)
 {
 	size_t len = strlen(path), line = 0;
 
-	while (len && !(line = find_line(s, path, len))) {
+	while (len && !(line = find_line(lines, n, path, len))) {
 		while (--len && path[len] != '.' && path[len] != '[')
 			;
 	}
@@ -90,7 +90,7 @@ void config_source_fault(struct config_source *s, const char *path, const char *
 	if (++s->faults > FAULTS_SHOWN_MAX)
 		return;
 	va_start(args, format);
-	write_fault(s, nearest_line(s, path), path, format, args);
+	write_fault(s, config_source_line(s->lines, s->lines_len, path), path, format, args);
 	va_end(args);
 }
 

@@ -27,14 +27,16 @@ struct config_source {
 void config_source_init(struct config_source *s, const char *file, FILE *errors);
 /* Says how many faults were counted but not written, and frees the lines. */
 void config_source_fini(struct config_source *s);
+void config_source_free_lines(struct config_line *lines, size_t len);
 /* Remembers the line of a setting; the path is copied. */
 void config_source_add_line(struct config_source *s, const char *path, size_t line);
 /* True when the setting stands in the file. */
 bool config_source_has(const struct config_source *s, const char *path);
-/* Its line; 0 when it does not. */
-size_t config_source_line(const struct config_source *s, const char *path);
-/* Writes `file:line: path: message` with the line of the setting, or where it is absent that of the
- * list entry or mapping which lacks it. Path "": the whole file. */
+/* The line of the setting, or where it is absent that of the list entry or mapping which lacks it;
+ * 0 when the file has neither. */
+size_t config_source_line(const struct config_line *lines, size_t n, const char *path);
+/* Writes `file:line: path: message` with the line that config_source_line() finds. Path "": the
+ * whole file. */
 void config_source_fault(struct config_source *s, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same at a line the caller knows; 0: none. */

@@ -31,11 +31,16 @@ static bool authorities_are_good(const struct config *config, char *error, size_
 		struct tls_client_settings settings = {
 			.ca = d->tls_ca, .name = d->tls_name, .verify = true};
 		struct tls_client_context *context;
+		char setting[64];
 
 		if (!d->tls_name)
 			continue;
 		context = tls_client_context_new(&settings, error, size);
 		good = context != NULL;
+		if (!good) {
+			snprintf(setting, sizeof setting, "deliveries[%zu].tls_ca", i);
+			config_blame(config, setting, error, size);
+		}
 		tls_client_context_free(&context);
 	}
 	return good;
@@ -66,6 +71,8 @@ bool config_tls_open(const struct config *config, struct tls_tickets *tickets,
 		if (good && is_needed(config, settings.client_certificates)) {
 			contexts[i] = tls_context_new(&settings, error, size);
 			good = contexts[i] != NULL;
+			if (!good)
+				config_blame(config, "tls", error, size);
 		}
 	}
 	free(certificates);

@@ -16,8 +16,8 @@ struct tls_tickets;
 #define CONFIG_TLS_CONTEXTS_MAX (TLS_CLIENT_CERTIFICATES_REQUIRE + 1)
 
 /* Opens those that a listener needs; the others are NULL. Sees too that the authorities of the
- * deliveries can be used. `tickets` as in struct tls_settings. False with a reason that names the
- * file in `error`, and none open. To be given to config_tls_close(). */
+ * deliveries can be used. `tickets` as in struct tls_settings. False with a fault in the form of
+ * config_blame() in `error`, and none open. To be given to config_tls_close(). */
 bool config_tls_open(const struct config *config, struct tls_tickets *tickets,
 		     struct tls_context *contexts[static 1], char *error, size_t size);
 /* Gives up the caller's shares, see tls_context_free(); NULLs are fine, and left. */

@@ -33,6 +33,16 @@ static void escape_host(const char *hostname, char *out, size_t size)
 	out[n] = '\0';
 }
 
+static void say_why(char *error, size_t size, const char *path)
+{
+	bool shut = errno == EACCES || errno == EROFS;
+
+	snprintf(error, size, "%s: %s%s", path, strerror(errno),
+		 shut ? "; the account to which gatepost changes (user) must be able to write there"
+		 : errno == ENOENT ? "; make the directory first"
+				   : "");
+}
+
 static bool use_folder(const struct maildir_folder *folder, const char *host, char *error,
 		       size_t size)
 {
@@ -41,7 +51,7 @@ static bool use_folder(const struct maildir_folder *folder, const char *host, ch
 	if (!failed)
 		failed = maildir_folder_sweep(folder, host);
 	if (failed)
-		snprintf(error, size, "maildir: %s: %s", failed, strerror(errno));
+		say_why(error, size, failed);
 	return !failed;
 }
 
@@ -67,8 +77,7 @@ static bool use_template(struct maildir *m, char *error, size_t size)
 	bool ok;
 
 	if (!maildir_path_is_valid(m->path)) {
-		snprintf(error, size, "maildir: %s: only {domain} and {local} may stand in braces",
-			 m->path);
+		snprintf(error, size, "%s: only {domain} and {local} may stand in braces", m->path);
 		return false;
 	}
 	m->template = true;
@@ -76,7 +85,7 @@ static bool use_template(struct maildir *m, char *error, size_t size)
 	root = mem_copy_bytes(m->path, m->root_len);
 	ok = faccessat(AT_FDCWD, root, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
 	if (!ok)
-		snprintf(error, size, "maildir: %s: %s", root, strerror(errno));
+		say_why(error, size, root);
 	free(root);
 	return ok;
 }

@@ -40,18 +40,47 @@ static const char *unix_path(const struct address *address)
 	return ((const struct sockaddr_un *)&address->storage)->sun_path;
 }
 
+/* What to do about it, for the errors that operators meet. */
+static const char *advice(const struct address *address, int error)
+{
+	bool is_unix = address_is_unix(address);
+
+	switch (error) {
+	case EADDRINUSE:
+		return "; stop what listens there (ss -ltnp names it) or take another address";
+	case EADDRNOTAVAIL:
+		return "; this machine has no such address (ip addr shows those it has)";
+	case EACCES:
+	case EPERM:
+		return is_unix ? "; the account that starts gatepost must be able to write in the "
+				 "directory"
+			       : "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+	case ENOENT:
+	case ENOTDIR:
+		return is_unix ? "; make the directory first" : "";
+	default:
+		return "";
+	}
+}
+
+/* `why`, or NULL: errno. */
 static int refuse(int fd, const struct address *address, const char *why, char *error, size_t size)
 {
+	int number = errno;
+	const char *hint = why ? "" : advice(address, number);
 	char ip[ADDRESS_IP_SIZE];
 
 	address_ip(address, ip);
+	if (!why)
+		why = strerror(number);
 	if (address_is_unix(address))
-		snprintf(error, size, "cannot listen on unix:%s: %s", unix_path(address), why);
+		snprintf(error, size, "cannot listen on unix:%s: %s%s", unix_path(address), why,
+			 hint);
 	else
 		snprintf(error, size,
-			 strchr(ip, ':') ? "cannot listen on [%s]:%u: %s"
-					 : "cannot listen on %s:%u: %s",
-			 ip, address_port(address), why);
+			 strchr(ip, ':') ? "cannot listen on [%s]:%u: %s%s"
+					 : "cannot listen on %s:%u: %s%s",
+			 ip, address_port(address), why, hint);
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -70,18 +99,19 @@ static bool answers(const struct address *address)
 	return is;
 }
 
-/* Makes way for a Unix socket; NULL or why not. */
-static const char *clear_path(const struct address *address)
+/* Makes way for a Unix socket. False with why not in *why; NULL there: errno. */
+static bool clear_path(const struct address *address, const char **why)
 {
 	struct stat file;
 
+	*why = NULL;
 	if (lstat(unix_path(address), &file))
-		return errno == ENOENT ? NULL : strerror(errno);
+		return errno == ENOENT;
 	if (!S_ISSOCK(file.st_mode))
-		return "there is a file of that name that is no socket";
-	if (answers(address))
-		return "another process is listening there";
-	return unlink(unix_path(address)) ? strerror(errno) : NULL;
+		*why = "there is a file of that name that is no socket; remove it";
+	else if (answers(address))
+		*why = "another process is listening there; stop it or take another path";
+	return !*why && !unlink(unix_path(address));
 }
 
 static bool set_on(int fd, int level, int option)
@@ -112,15 +142,15 @@ static bool bind_tcp(int fd, const struct address *address, bool reuse_port)
 int listener_bind(const struct address *address, bool reuse_port, char *error, size_t size)
 {
 	bool is_unix = address_is_unix(address);
-	const char *obstacle = is_unix ? clear_path(address) : NULL;
+	const char *why;
 	int fd;
 
-	if (obstacle)
-		return refuse(-1, address, obstacle, error, size);
+	if (is_unix && !clear_path(address, &why))
+		return refuse(-1, address, why, error, size);
 	fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || !(is_unix ? bind_unix(fd, address) : bind_tcp(fd, address, reuse_port)) ||
 	    listen(fd, BACKLOG))
-		return refuse(fd, address, strerror(errno), error, size);
+		return refuse(fd, address, NULL, error, size);
 	return fd;
 }
 

@@ -140,7 +140,7 @@ static void keep_own(struct master *m, const struct child *child)
 static int run(struct master *m, const struct child *child, pid_t master, int channel)
 {
 	struct runtime *r = &m->runtime;
-	char name[32], error[256];
+	char name[32], error[CONFIG_BLAME_SIZE];
 
 	/* For ps and top; 15 octets at most. Numbers are in the log: the system's are no order. */
 	prctl(PR_SET_NAME, child->place ? "gatepost worker" : "gatepost hub");
@@ -149,6 +149,7 @@ static int run(struct master *m, const struct child *child, pid_t master, int ch
 	raise_descriptor_limit();
 	keep_own(m, child);
 	if (!privileges_drop(r->config->user, error, sizeof error)) {
+		config_blame(r->config, "user", error, sizeof error);
 		log_error("%s", error);
 		return EX_CANTCREAT;
 	}
@@ -219,10 +220,11 @@ bool child_start(struct master *m, struct child *child)
 
 static int try(const struct config *config)
 {
-	char error[256];
+	char error[CONFIG_BLAME_SIZE];
 
 	log_name("reload");
 	if (!privileges_drop(config->user, error, sizeof error)) {
+		config_blame(config, "user", error, sizeof error);
 		log_error("%s", error);
 		return EX_CANTCREAT;
 	}

@@ -163,15 +163,15 @@ static void serve(struct master *m)
 int master_serve(const char *file, struct config *config)
 {
 	struct master m = {.file = file, .code = EX_OK};
-	char error[768];
+	char error[CONFIG_BLAME_SIZE];
 
 	log_setup(config->log.level, config->log.json, "master");
 	log_share();
 	block_signals(&m);
 	list_init(&m.leavers);
 	if (!master_log_open(config, error, sizeof error)) {
-		config_free(&config);
 		log_error("%s", error);
+		config_free(&config);
 		return EX_CANTCREAT;
 	}
 	if (!runtime_open(&m.runtime, config, error, sizeof error)) {

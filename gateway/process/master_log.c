@@ -12,12 +12,24 @@
 
 static int opened = -1;
 
+static void blame(const struct config *config, char *error, size_t size)
+{
+	const char *hint = "";
+
+	if (errno == ENOENT)
+		hint = "; make the directory first";
+	else if (errno == EACCES || errno == EROFS)
+		hint = "; the account that starts gatepost must be able to write there";
+	snprintf(error, size, "%s: %s%s", config->log.file ? config->log.file : "standard error",
+		 strerror(errno), hint);
+	config_blame(config, "log.file", error, size);
+}
+
 bool master_log_open(const struct config *config, char *error, size_t size)
 {
 	opened = log_open(config->log.file);
 	if (opened < 0)
-		snprintf(error, size, "log.file: %s: %s",
-			 config->log.file ? config->log.file : "standard error", strerror(errno));
+		blame(config, error, size);
 	return opened >= 0;
 }
 
@@ -40,7 +52,7 @@ void master_log_use(struct master *m)
 
 void master_log_reopen(struct master *m)
 {
-	char error[768];
+	char error[CONFIG_BLAME_SIZE];
 
 	if (!master_log_open(m->runtime.config, error, sizeof error)) {
 		log_error("%s; the log goes on in the old file", error);

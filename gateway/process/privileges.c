@@ -13,7 +13,13 @@
 
 static bool fail(char *error, size_t size, const char *what, const char *name)
 {
-	snprintf(error, size, "%s: cannot %s: %s", name, what, strerror(errno));
+	const char *hint = "";
+
+	if (errno == EACCES || errno == EPERM || errno == EROFS)
+		hint = "; make it for the account that starts gatepost, or name another";
+	else if (errno == ENOTDIR)
+		hint = "; remove what is there, or name another";
+	snprintf(error, size, "%s: cannot %s: %s%s", name, what, strerror(errno), hint);
 	return false;
 }
 
@@ -27,7 +33,7 @@ bool privileges_give(const char *path, mode_t mode, const char *user, char *erro
 		return true;
 	account = getpwnam(user);
 	if (!account) {
-		snprintf(error, size, "user: there is no account \"%s\": create it or name another",
+		snprintf(error, size, "there is no account \"%s\"; create it or name another",
 			 user);
 		return false;
 	}
@@ -75,7 +81,7 @@ bool privileges_drop(const char *user, char *error, size_t size)
 	errno = 0;
 	account = getpwnam(user);
 	if (!account) {
-		snprintf(error, size, "user: there is no account \"%s\": create it or name another",
+		snprintf(error, size, "there is no account \"%s\"; create it or name another",
 			 user);
 		return false;
 	}
@@ -83,7 +89,7 @@ bool privileges_drop(const char *user, char *error, size_t size)
 	    setuid(account->pw_uid) != 0)
 		return fail(error, size, "change to the account", user);
 	if (account->pw_uid != 0 && setuid(0) == 0) {
-		snprintf(error, size, "user: the privileges of root could not be given up");
+		snprintf(error, size, "the privileges of root could not be given up");
 		return false;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

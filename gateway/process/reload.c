@@ -64,10 +64,10 @@ static void tell_begin(void)
 static bool read_change(struct master *m, struct runtime_change *change, FILE *errors)
 {
 	const struct config *old = m->runtime.config;
-	char error[512];
+	char error[CONFIG_BLAME_SIZE];
 
 	change->config = config_load(m->file, errors);
-	if (!change->config || !config_can_follow(old, change->config, m->file, errors))
+	if (!change->config || !config_can_follow(old, change->config, errors))
 		return false;
 	if (!config_tls_open(change->config, m->runtime.tickets, change->tls, error,
 			     sizeof error)) {

@@ -16,6 +16,12 @@
 #include "shared/clients.h"
 #include "shared/counters.h"
 
+static bool blame(const struct runtime *r, const char *setting, char *error, size_t size)
+{
+	config_blame(r->config, setting, error, size);
+	return false;
+}
+
 static int bind_unix(const char *path, mode_t mode, const char *user, char *error, size_t size)
 {
 	char text[128];
@@ -55,15 +61,31 @@ static bool bind_http(struct runtime *r, char *error, size_t size)
 		r->http_socket = listener_bind(&address, false, error, size);
 	else
 		snprintf(error, size, "%s: not an address", config->http);
-	return r->http_socket >= 0;
+	return r->http_socket >= 0 || blame(r, "http", error, size);
+}
+
+/* Those of the runtime directory. */
+static bool bind_own(struct runtime *r, char *error, size_t size)
+{
+	const char *user = r->config->user;
+
+	r->events_socket = bind_unix(r->events_path, 0660, user, error, size);
+	if (r->events_socket >= 0)
+		r->control_socket = bind_unix(r->control_path, 0660, user, error, size);
+	if (r->control_socket >= 0)
+		r->hub_socket = bind_unix(r->hub_path, 0600, user, error, size);
+	return r->hub_socket >= 0 || blame(r, "runtime_dir", error, size);
 }
 
 static bool open_directories(struct runtime *r, char *error, size_t size)
 {
 	const struct config *config = r->config;
 
-	return privileges_directory(config->runtime_dir, 0755, config->user, error, size) &&
-	       privileges_directory(config->spool_dir, 0750, config->user, error, size);
+	if (!privileges_directory(config->runtime_dir, 0755, config->user, error, size))
+		return blame(r, "runtime_dir", error, size);
+	if (!privileges_directory(config->spool_dir, 0750, config->user, error, size))
+		return blame(r, "spool_dir", error, size);
+	return true;
 }
 
 /* Only after the sockets are ours: the files may be those of a gateway that runs already. */
@@ -72,11 +94,13 @@ static bool sweep(struct runtime *r, char *error, size_t size)
 	const char *dir = r->config->spool_dir;
 	int swept = spool_sweep(dir, 0);
 
-	if (swept < 0)
+	if (swept < 0) {
 		snprintf(error, size, "%s: cannot read the directory: %s", dir, strerror(errno));
-	if (swept > 0)
+		return blame(r, "spool_dir", error, size);
+	}
+	if (swept)
 		log_info("%s: removed %d unfinished messages", dir, swept);
-	return swept >= 0;
+	return true;
 }
 
 /* Clients a worker counts at a time; more than that are no longer limited one by one. */
@@ -102,19 +126,10 @@ static bool open_all(struct runtime *r, char *error, size_t size)
 	const struct config *config = r->config;
 	const struct sockets none = {0};
 
-	if (!open_shared(r, error, size) || !open_directories(r, error, size) ||
-	    !config_tls_open(config, r->tickets, r->tls, error, size))
-		return false;
-	r->events_socket = bind_unix(r->events_path, 0660, config->user, error, size);
-	if (r->events_socket < 0)
-		return false;
-	r->control_socket = bind_unix(r->control_path, 0660, config->user, error, size);
-	if (r->control_socket < 0)
-		return false;
-	r->hub_socket = bind_unix(r->hub_path, 0600, config->user, error, size);
-	if (r->hub_socket < 0 || !bind_http(r, error, size))
-		return false;
-	r->is_open = sockets_open(&r->sockets, config, &none, error, size);
+	r->is_open = open_shared(r, error, size) && open_directories(r, error, size) &&
+		     config_tls_open(config, r->tickets, r->tls, error, size) &&
+		     bind_own(r, error, size) && bind_http(r, error, size) &&
+		     sockets_open(&r->sockets, config, &none, error, size);
 	return r->is_open && sweep(r, error, size);
 }
 

@@ -138,6 +138,15 @@ static void drop(struct sockets *s, const struct sockets *other)
 	*s = (struct sockets){0};
 }
 
+static bool blame(const struct config *config, size_t listener, char *error, size_t size)
+{
+	char setting[64];
+
+	snprintf(setting, sizeof setting, "listeners[%zu].address", listener);
+	config_blame(config, setting, error, size);
+	return false;
+}
+
 bool sockets_open(struct sockets *s, const struct config *config, const struct sockets *old,
 		  char *error, size_t size)
 {
@@ -148,9 +157,11 @@ bool sockets_open(struct sockets *s, const struct config *config, const struct s
 		make_set(s, s->n, config->listeners[s->n].address, old);
 	/* First what can fail: the others of a set get clients as soon as they are there. */
 	for (size_t i = 0; good && i < s->n; i++)
-		good = s->sets[i].n || open_first(&s->sets[i], error, size);
+		good = s->sets[i].n || open_first(&s->sets[i], error, size) ||
+		       blame(config, i, error, size);
 	for (size_t i = 0; good && i < s->n; i++)
-		good = open_others(&s->sets[i], config->workers, error, size);
+		good = open_others(&s->sets[i], config->workers, error, size) ||
+		       blame(config, i, error, size);
 	if (!good)
 		drop(s, old);
 	return good;

@@ -122,10 +122,23 @@ static void on_policy_event(void *arg, const struct event *event)
 
 /* --- set-up --- */
 
+static void blame_delivery(const struct config *config, size_t place, char *error, size_t size)
+{
+	const struct config_delivery *d = &config->deliveries[place];
+	char setting[64];
+
+	snprintf(setting, sizeof setting, "deliveries[%zu].%s", place,
+		 d->kind == CONFIG_DELIVERY_MAILDIR ? "maildir"
+		 : d->tls_ca			    ? "tls_ca"
+						    : "name");
+	config_blame(config, setting, error, size);
+	log_error("%s", error);
+}
+
 static bool set_up_deliveries(struct worker *w)
 {
 	const struct config *config = w->config;
-	char error[512];
+	char error[CONFIG_BLAME_SIZE];
 
 	w->io = io_pool_new(w->loop, IO_THREADS);
 	w->deliveries = mem_new(config->deliveries_len * sizeof(struct delivery *));
@@ -139,7 +152,7 @@ static bool set_up_deliveries(struct worker *w)
 		w->deliveries[i] =
 			delivery_new(w->loop, &delivery.settings, w->io, error, sizeof error);
 		if (!w->deliveries[i]) {
-			log_error("delivery %s: %s", delivery.settings.name, error);
+			blame_delivery(config, i, error, sizeof error);
 			return false;
 		}
 	}
@@ -161,7 +174,7 @@ static bool set_up_resolver(struct worker *w)
 {
 	const struct config *config = w->config;
 	struct buf servers;
-	char error[256];
+	char error[CONFIG_BLAME_SIZE];
 	bool wanted = false;
 
 	for (size_t i = 0; i < config->listeners_len; i++)
@@ -175,9 +188,11 @@ static bool set_up_resolver(struct worker *w)
 	w->host.resolver = resolver_new(w->loop, servers.len > 1 ? buf_head(&servers) : NULL,
 					config->resolver.timeout, error, sizeof error);
 	buf_fini(&servers);
-	if (!w->host.resolver)
-		log_error("resolver: %s", error);
-	return w->host.resolver != NULL;
+	if (w->host.resolver)
+		return true;
+	config_blame(config, "resolver", error, sizeof error);
+	log_error("%s", error);
+	return false;
 }
 
 static void set_up_host(struct worker *w)

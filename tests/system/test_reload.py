@@ -143,6 +143,7 @@ class Rules(unittest.TestCase):
             taken = socket.create_server(("127.0.0.1", 0))
             self.addCleanup(taken.close)
             line = {text: number for number, text in enumerate(good.splitlines(), 1)}
+            address = f"    address: '127.0.0.1:{gateway.tls_port}'"
             cases = (
                 ("unknown", good.replace("workers: 2", "wrkers: 2"), f"{name}:{line['workers: 2']}: wrkers: unknown setting"),
                 ("value", good.replace("workers: 2", "workers: many"), f'{name}:{line["workers: 2"]}: workers: "many" is not'),
@@ -150,16 +151,16 @@ class Rules(unittest.TestCase):
                 ("certificate", good.replace("cert.pem", "gatepost.yaml"), "gatepost.yaml"),
                 ("restart", good + "events: {subscribers: 3}\n", "events.subscribers: needs a restart to change"),
                 ("delivery", good.replace(f"{gateway.folder}/mail", f"{gateway.config}/mail"), "no worker could start with it"),
-                ("address", good.replace(str(gateway.tls_port), str(taken.getsockname()[1])), "Address already in use"),
-                ("passed", good.replace(f"127.0.0.1:{gateway.tls_port}", "fd:smtp"), 'no socket named "smtp" was passed by the service manager; there is: none'),
-                ("log", good + "log: {file: /nonexistent/log}\n", "log.file: /nonexistent/log: No such file or directory"),
+                ("address", good.replace(str(gateway.tls_port), str(taken.getsockname()[1])), f"{name}:{line[address]}: listeners[1].address: cannot listen on 127.0.0.1:{taken.getsockname()[1]}: Address already in use; stop"),
+                ("passed", good.replace(f"127.0.0.1:{gateway.tls_port}", "fd:smtp"), 'no socket named "smtp" was passed on; give one this name'),
+                ("log", good + "log: {file: /nonexistent/log}\n", f"{name}:{len(good.splitlines()) + 1}: log.file: /nonexistent/log: No such file or directory"),
             )  # fmt: skip
             for what, text, why in cases:
                 with self.subTest(what):
                     gateway.config.write_text(text)
                     self.assertIn(why, changing.refuse())
                     self.assertIn(why, gateway.log_text().replace(r"\u0022", '"'))
-            self.assertIn(f"delivery place: maildir: {gateway.config}/mail: Not a directory", gateway.log_text())
+            self.assertIn(f"deliveries[0].maildir: {gateway.config}/mail: Not a directory", gateway.log_text())
             self.assertEqual(gateway.log_text().count("reload: nothing is changed"), len(cases))
             # What would have been counted has no place among the numbers.
             gateway.config.write_text(good.replace("place", "elsewhere").replace(f"{gateway.folder}/mail", f"{gateway.config}/mail"))

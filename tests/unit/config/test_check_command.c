@@ -109,14 +109,18 @@ static void test_faulty_file(void **state)
 	free(text);
 }
 
-static void refuses_tls(const char *text, const char *culprit)
+static void refuses(const char *text, const char *setting, const char *culprit)
 {
-	char *path, start[256];
+	char *path, start[256], *found;
 	struct run run;
 
 	run_on_file(&run, text, &path);
-	snprintf(start, sizeof start, "%s: tls: %s", path, culprit);
+	snprintf(start, sizeof start, "%s:", path);
 	assert_int_equal(strncmp(run.errors, start, strlen(start)), 0);
+	snprintf(start, sizeof start, ": %s: %s", setting, culprit);
+	found = run.errors + strlen(path) + 1;
+	assert_int_equal(strncmp(found + strspn(found, "0123456789"), start, strlen(start)), 0);
+	assert_true(*found != ':');
 	assert_string_equal(run.out, "");
 	assert_int_equal(run.code, EX_CONFIG);
 	free(path);
@@ -129,8 +133,8 @@ static void test_useless_certificates(void **state)
 	char *text = config_file_replace(no_ca, "    client_certificates: require\n", "");
 
 	(void)state;
-	refuses_tls(full_file, "/etc/hosts");
-	refuses_tls(text, "/etc/passwd");
+	refuses(full_file, "tls", "/etc/hosts");
+	refuses(text, "tls", "/etc/passwd");
 	free(no_ca);
 	free(text);
 }
@@ -145,7 +149,7 @@ static void test_useless_authorities(void **state)
 	char *text = config_file_replace(no_tls, "    maildir: /var/mail/gp\n", delivery);
 
 	(void)state;
-	refuses_tls(text, "/etc/passwd");
+	refuses(text, "deliveries[1].tls_ca", "/etc/passwd");
 	free(no_tls);
 	free(text);
 }

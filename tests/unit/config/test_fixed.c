@@ -25,6 +25,8 @@ static struct config *load(const char *more)
 	if (!loaded.config)
 		fail_msg("%s", loaded.faults);
 	free(loaded.faults);
+	free(loaded.config->file); /* it has another name each time */
+	loaded.config->file = strdup("f");
 	return loaded.config;
 }
 
@@ -34,7 +36,7 @@ static void expect(const char *before, const char *after, const char *faults)
 	char *text = NULL;
 	size_t len;
 	FILE *errors = open_memstream(&text, &len);
-	bool good = config_can_follow(old, new, "f", errors);
+	bool good = config_can_follow(old, new, errors);
 
 	fclose(errors);
 	assert_string_equal(text, faults);
@@ -56,6 +58,8 @@ static void test_changes(void **state)
 	expect("", "http: \"127.0.0.1:1\"\n", "f:4: http: needs a restart to change\n");
 	expect("http: \"127.0.0.1:1\"\n", "", "f: http: needs a restart to change\n");
 	expect("", "events:\n  ring: 1M\n", "f:5: events.ring: needs a restart to change\n");
+	expect("events: {ring: 1M}\n", "events: {subscribers: 64}\n",
+	       "f:4: events.ring: needs a restart to change\n");
 	expect("", "events: {uids: [0, 1]}\n", "f:4: events.uids: needs a restart to change\n");
 	expect("events: {uids: [1, 0]}\n", "events: {uids: [0, 1]}\n",
 	       "f:4: events.uids: needs a restart to change\n");
@@ -63,9 +67,34 @@ static void test_changes(void **state)
 	expect("", "events: {ring: 64M}\nspool_dir: /var/spool/gatepost\n", "");
 }
 
+static void blames(const struct config *config, const char *setting, const char *expected)
+{
+	char error[64] = "is taken";
+
+	config_blame(config, setting, error, sizeof error);
+	assert_string_equal(error, expected);
+}
+
+static void test_what_is_blamed(void **state)
+{
+	struct config *config = load("events: {ring: 1M}\n"), made = {0};
+	char small[12] = "is taken";
+
+	(void)state;
+	blames(config, "listeners[0].address", "f:2: listeners[0].address: is taken");
+	blames(config, "deliveries[0].maildir", "f:3: deliveries[0].maildir: is taken");
+	blames(config, "events.subscribers", "f:4: events.subscribers: is taken");
+	blames(config, "http", "f: http: is taken");
+	blames(&made, "http", "is taken");
+	config_blame(config, "user", small, sizeof small);
+	assert_string_equal(small, "f:1: user: ");
+	config_free(&config);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_changes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_changes),
+					   cmocka_unit_test(test_what_is_blamed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

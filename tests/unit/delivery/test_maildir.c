@@ -39,7 +39,7 @@ static void unusable_folders_are_named(void **state)
 	assert_int_equal(rmdir(letterbox.new), 0);
 	scratch_write(letterbox.new, "");
 	assert_null(maildir_new(letterbox.inbox, "mx1", error, sizeof error));
-	snprintf(expected, sizeof expected, "maildir: %s: Not a directory", letterbox.new);
+	snprintf(expected, sizeof expected, "%s: Not a directory", letterbox.new);
 	assert_string_equal(error, expected);
 
 	assert_null(

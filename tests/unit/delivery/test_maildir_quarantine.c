@@ -146,7 +146,7 @@ static void unusable(void **state)
 	store(ENOTDIR);
 	assert_int_equal(scratch_count(letterbox.new), 0);
 	assert_null(maildir_new(letterbox.inbox, LETTERBOX_HOST, error, sizeof error));
-	snprintf(expected, sizeof expected, "maildir: %s: Not a directory", folder);
+	snprintf(expected, sizeof expected, "%s: Not a directory", folder);
 	assert_string_equal(error, expected);
 	letterbox.quarantine = false;
 	store(0);

@@ -133,14 +133,17 @@ static void test_accept(void **state)
 static void test_port_in_use(void **state)
 {
 	struct address address;
-	char text[64], expected[128];
+	char text[64], expected[192];
 	int first, second;
 
 	(void)state;
 	first = bind_to("127.0.0.1:0", false);
 	own_address(first, &address);
 	snprintf(text, sizeof text, "127.0.0.1:%u", address_port(&address));
-	snprintf(expected, sizeof expected, "cannot listen on %s: Address already in use", text);
+	snprintf(expected, sizeof expected,
+		 "cannot listen on %s: Address already in use; stop what listens there (ss -ltnp "
+		 "names it) or take another address",
+		 text);
 	second = bind_to(text, false);
 	assert_int_equal(second, -1);
 	assert_string_equal(error, expected);
