@@ -74,7 +74,7 @@ static double read_seconds(const char *text, struct argp_state *state)
 static void check_arguments(const struct arguments *arguments, struct argp_state *state)
 {
 	if (!arguments->socket)
-		argp_error(state, "name the socket of the service");
+		argp_error(state, "name the socket of the service: gatepost drive SOCKET");
 	if (arguments->measure + arguments->breaks + (arguments->script != NULL) > 1)
 		argp_error(state, "a SCRIPT, --measure and --break exclude each other");
 	if (arguments->hook != HOOK_MAX && !arguments->measure && !arguments->breaks)
@@ -105,19 +105,25 @@ static error_t on_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case OPTION_HOOK:
 		if (!hook_from_word(value, &arguments->hook) || arguments->hook == HOOK_DISCONNECT)
-			argp_error(state, "there is nothing to ask at \"%s\"", value);
+			argp_error(state,
+				   "--hook must be a hook with an answer, such as rcpt, not \"%s\"",
+				   value);
 		return 0;
 	case OPTION_BREAK:
 		arguments->breaks = true;
 		if (!drive_break_from_word(value, &arguments->mode))
-			argp_error(state, "unknown MODE \"%s\"", value);
+			argp_error(state,
+				   "--break must be half-line, garbage, close, unknown-type or "
+				   "duplicate-id, not \"%s\"",
+				   value);
 		return 0;
 	case 'V':
 		printf("gatepost %s\n", GATEPOST_VERSION);
 		exit(EX_OK);
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
-			argp_error(state, "\"%s\" is too much", value);
+			argp_error(state, "\"%s\" is too much; after SOCKET there is one SCRIPT",
+				   value);
 		*(state->arg_num ? &arguments->script : &arguments->socket) = value;
 		return 0;
 	case ARGP_KEY_END:

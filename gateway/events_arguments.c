@@ -108,7 +108,9 @@ static const struct argp argp = {
 	       "Without any, all events are printed. A gap line says how many events were missed, "
 	       "and why.\n\n"
 	       "Ends with 0 on SIGINT, SIGTERM and when its output is closed; with 69 when the "
-	       "gateway cannot be reached or closes the stream."};
+	       "gateway cannot be reached or closes the stream, with 77 when the account may not "
+	       "subscribe, 64 when called wrongly, 76 when what answers is no gateway, 74 when the "
+	       "output cannot be written."};
 
 void events_arguments_read(struct events_arguments *arguments, int argc, char **argv)
 {

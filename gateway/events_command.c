@@ -63,13 +63,18 @@ __attribute__((format(printf, 3, 4))) static int complain(const struct tail *tai
 static int complain_of_connection(const struct tail *tail, int error)
 {
 	const char *advice = "is that the gateway's events.sock?";
+	int code = EX_UNAVAILABLE;
 
 	if (error == ENOENT || error == ECONNREFUSED)
 		advice = "start the gateway, or name its events.sock with --socket";
-	else if (error == EACCES || error == EPERM)
+	else if (error == ENAMETOOLONG)
+		advice = "the path of a socket has at most 107 octets";
+	if (error == EACCES || error == EPERM) {
 		advice = "become root or a member of the socket's group";
-	return complain(tail, EX_UNAVAILABLE, "cannot connect to %s: %s; %s",
-			tail->arguments->socket, strerror(error), advice);
+		code = EX_NOPERM;
+	}
+	return complain(tail, code, "cannot connect to %s: %s; %s", tail->arguments->socket,
+			strerror(error), advice);
 }
 
 /* --- output --- */
@@ -149,9 +154,10 @@ static int write_out(struct tail *tail)
 static int on_error(const struct tail *tail, const struct event_line *line)
 {
 	bool ours = strcmp(line->code, "unknown_event") == 0;
+	bool forbidden = strcmp(line->code, "not_allowed") == 0;
+	int code = ours ? EX_USAGE : forbidden ? EX_NOPERM : EX_UNAVAILABLE;
 
-	return complain(tail, ours ? EX_USAGE : EX_UNAVAILABLE, "%s%s",
-			ours ? "" : "the gateway refuses: ", line->message);
+	return complain(tail, code, "%s%s", ours ? "" : "the gateway refuses: ", line->message);
 }
 
 static int on_line(struct tail *tail, const char *text, size_t len)

@@ -37,6 +37,9 @@ static error_t serve_option(int key, char *argument, struct argp_state *state)
 	case 'c':
 		*file = argument;
 		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is too much; the file is given with -c", argument);
+		return EINVAL;
 	case ARGP_KEY_END:
 		if (!*file)
 			argp_error(state, "name the configuration: -c FILE");
@@ -55,8 +58,12 @@ static int serve_command(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = serve_option,
-		.doc = "Accepts mail until SIGTERM or SIGINT. Everything is said in the "
-		       "configuration.",
+		.doc = "Accepts mail, as the configuration says.\v"
+		       "SIGHUP reads the configuration again, SIGUSR1 opens log.file anew, SIGTERM "
+		       "and SIGINT end it.\n\n"
+		       "Ends with 0 when it was told to, with 64 when called wrongly, 66 when the "
+		       "configuration cannot be read, 78 when it has faults, 73 when something in "
+		       "it cannot be used, such as an address that is taken.",
 	};
 	struct config *config;
 	const char *file = NULL;

@@ -65,7 +65,10 @@ static const struct argp argp = {.options = options,
 					"processes, sessions, messages, "
 					"policies, deliveries and events.\v"
 					"Ends with 0, with 69 when no gateway answers, with 77 "
-					"when the account may not ask."};
+					"when the account may not ask, 64 when called wrongly, "
+					"66 and 78 when FILE cannot be read or has faults, 76 "
+					"when what answers is no gateway, 74 when the output "
+					"cannot be written."};
 
 /* False: *code is that of the command. */
 static bool find_socket(const struct arguments *arguments, char *path, size_t size, int *code)

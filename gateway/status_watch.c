@@ -75,9 +75,10 @@ static int complain_of_connection(const struct asker *a, int error)
 			"no gateway runs at %s: start it, or name its socket with --socket or "
 			"its configuration with -c",
 			a->settings->path);
-	return complain(a, EX_UNAVAILABLE,
-			"cannot connect to %s: %s; is that the gateway's control.sock?",
-			a->settings->path, strerror(error));
+	return complain(a, EX_UNAVAILABLE, "cannot connect to %s: %s; %s", a->settings->path,
+			strerror(error),
+			error == ENAMETOOLONG ? "the path of a socket has at most 107 octets"
+					      : "is that the gateway's control.sock?");
 }
 
 /* --- output --- */

@@ -76,6 +76,19 @@ int log_descriptor(void)
 	return atomic_load(&log_fd);
 }
 
+/* A quote can harm JSON only. No other escape looks like this one: a backslash is \\u005c. */
+static char *show_quotes(char *text)
+{
+	static const char quote[] = "\\u0022";
+	const size_t len = sizeof quote - 1;
+
+	for (char *at = text; (at = strstr(at, quote)); at++) {
+		*at = '"';
+		memmove(at + 1, at + len, strlen(at + len) + 1);
+	}
+	return text;
+}
+
 __attribute__((format(printf, 2, 0))) static void log_write(enum log_level level,
 							    const char *format, va_list args)
 {
@@ -89,16 +102,15 @@ __attribute__((format(printf, 2, 0))) static void log_write(enum log_level level
 		return;
 	text_escape(raw, strlen(raw), safe, sizeof safe);
 	text_time(when, sizeof when);
-	if (atomic_load_explicit(&form->json,
-				 memory_order_relaxed)) /* text_escape leaves neither quote nor
-							   backslash unescaped for JSON */
+	/* text_escape leaves neither quote nor backslash unescaped for JSON. */
+	if (atomic_load_explicit(&form->json, memory_order_relaxed))
 		n = snprintf(line, sizeof line,
 			     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%"
 			     "s\"}\n",
 			     when, level_names[level], process_name, safe);
 	else
 		n = snprintf(line, sizeof line, "%s %s %s: %s\n", when, process_name,
-			     level_names[level], safe);
+			     level_names[level], show_quotes(safe));
 	/* One write: lines of several processes do not mix. A log that cannot be written is no
 	 * reason to stop mail. */
 	if (n > 0 && write(atomic_load(&log_fd), line, (size_t)n) < 0)

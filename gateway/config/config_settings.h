@@ -72,7 +72,7 @@ enum setting_kind {
 	ONE(hostname, HOST, OPTIONAL, "mx1.example.org", 0, 0, NULL,                               \
 	    "Name in the greeting and in Received: fields. Without it: the machine's name.")       \
 	ONE(runtime_dir, PATH, DEFAULT, "/run/gatepost", 0, RUNTIME_DIR_MAX, NULL,                 \
-	    "Directory of events.sock.")                                                           \
+	    "Directory of events.sock and control.sock.")                                          \
 	ONE(spool_dir, PATH, DEFAULT, "/var/spool/gatepost", 0, 512, NULL,                         \
 	    "Directory for messages too large for memory while they are received.")                \
 	ONE(workers, WORKERS, DEFAULT, "auto", 1, 256, NULL,                                       \

@@ -193,11 +193,12 @@ static void on_subscriber(void *arg, int fd, const struct address *peer,
 	(void)peer;
 	(void)local;
 	if (!is_allowed(hub, uid)) {
-		refuse(hub, fd, uid, "not_allowed", "this account may not subscribe");
+		refuse(hub, fd, uid, "not_allowed", "this account is not named in events.uids");
 		return;
 	}
 	if (hub->subscribers_len == hub->subscribers_max) {
-		refuse(hub, fd, uid, "too_many", "there are as many subscribers as allowed");
+		refuse(hub, fd, uid, "too_many",
+		       "there are as many subscribers as events.subscribers allows");
 		return;
 	}
 	hub->subscribers[hub->subscribers_len++] =

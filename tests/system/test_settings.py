@@ -111,5 +111,29 @@ class Unusable(unittest.TestCase):
         self.assertEqual(code, 73)
 
 
+class Calls(unittest.TestCase):
+    """A wrong call ends with 64 and says what is right."""
+
+    def test_wrong_calls(self) -> None:
+        long = "/" + "a" * 120
+        for arguments, code, why in (
+            ("serv", 64, "use serve, check, status, events or drive"),
+            ("serve", 64, "name the configuration: -c FILE"),
+            ("serve file", 64, '"file" is too much; the file is given with -c'),
+            ("serve -c /nonexistent", 66, "/nonexistent: cannot be read"),
+            ("check", 64, "say which file: -c FILE"),
+            ("drive", 64, "gatepost drive SOCKET"),
+            ("drive socket script more", 64, '"more" is too much'),
+            ("drive --break it socket", 64, "half-line, garbage, close, unknown-type or duplicate-id"),
+            ("drive --measure --hook disconnect socket", 64, "--hook must be a hook with an answer"),
+            (f"events -s {long}", 69, "at most 107 octets"),
+            (f"status -s {long}", 69, "at most 107 octets"),
+        ):
+            with self.subTest(arguments):
+                result = subprocess.run([PROGRAM, *arguments.split()], capture_output=True, text=True, timeout=PATIENCE)
+                self.assertEqual((result.returncode, result.stdout), (code, ""))
+                self.assertIn(why, result.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -97,6 +97,12 @@ class Accounts(unittest.TestCase):
                 line = json.loads(subprocess.run(command, user=uid, check=True, capture_output=True, timeout=60, cwd="/").stdout)
                 self.assertEqual(line["type"], first)
             self.assertEqual((line["code"], line["fatal"]), ("not_allowed", True))
+            for mode, why in ((0o666, "not named in events.uids"), (0o600, "become root or a member of the socket's group")):
+                os.chmod(gateway.events_socket, mode)
+                command = ["setpriv", "--clear-groups", "--reuid=12346", "--regid=12346", PROGRAM, "events", "-s", str(gateway.events_socket)]
+                result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+                self.assertEqual(result.returncode, 77, result.stderr)
+                self.assertIn(why, result.stderr)
 
 
 class Redaction(unittest.TestCase):

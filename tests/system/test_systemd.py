@@ -222,5 +222,22 @@ class Units(unittest.TestCase):
             self.assertEqual(result.returncode, 0, result.stderr)
 
 
+class Installation(unittest.TestCase):
+    def test_what_the_unit_names_is_installed(self) -> None:
+        build = pathlib.Path(PROGRAM).resolve().parents[1]
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = pathlib.Path(folder) / "usr"
+            subprocess.run(["cmake", "--install", str(build), "--component", "gatepost", "--prefix", str(prefix)], check=True, capture_output=True)
+            unit = (prefix / "lib/systemd/system/gatepost.service").read_text()
+            programs = re.findall(r"^Exec\w+=(/usr/\S+) (?:check|serve) ", unit, re.M)
+            self.assertEqual(len(programs), 2)
+            for program in programs:
+                said = subprocess.run([folder + program, "--version"], check=True, capture_output=True, text=True).stdout
+                self.assertRegex(said, r"\Agatepost \d+\.\d+\.\d+\n\Z")
+            for page, section in re.findall(r"man:(\S+)\((\d)\)", unit):
+                self.assertTrue((prefix / f"share/man/man{section}/{page}.{section}").exists(), page)
+            self.assertTrue((prefix / "lib/systemd/system/gatepost.socket").exists())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A policy service: refuses listed senders and clients, and recipients that do not exist.
 
-    blocklist.py /run/gatepost/blocklist.sock --block spam@example.net --block @bad.example \\
+    blocklist.py /run/blocklist/policy.sock --block spam@example.net --block @bad.example \\
         --block 192.0.2.7 --recipient alice@example.com --recipient bob@example.com
 """
 

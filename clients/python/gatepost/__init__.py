@@ -12,7 +12,7 @@ A policy service in full::
             return gatepost.reject("Listed", 550, "5.7.1")
         return gatepost.accept()
 
-    service.run("/run/gatepost/blocklist.sock")
+    service.run("/run/blocklist/policy.sock")
 
 Testing one, without a gateway: gatepost.testing. Changes in a message: gatepost.edits.
 

@@ -24,7 +24,7 @@ class Readme(unittest.TestCase):
         with mock.patch("gatepost.Service.run") as run, mock.patch("gatepost.Subscriber", items), mock.patch("builtins.print") as out:
             for block in blocks:
                 exec(compile(block, str(README), "exec"), self.names)
-        run.assert_called_once_with("/run/gatepost/blocklist.sock")
+        run.assert_called_once_with("/run/blocklist/policy.sock")
         self.assertEqual([call.args for call in out.call_args_list], [("missed", 3, "lag"), ("message", {"size": 3})])
 
     def test_functions(self) -> None:

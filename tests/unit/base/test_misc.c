@@ -87,7 +87,7 @@ static void capture(enum log_level level, bool json, char *out, size_t size)
 	assert_non_null(file);
 	dup2(fileno(file), STDERR_FILENO);
 	log_setup(level, json, "worker 3");
-	log_error("client said %s", "\"EHLO\r\nforged line");
+	log_error("client said %s", "\"EHLO\r\nforged \\u0022line");
 	log_info("quiet");
 	dup2(saved, STDERR_FILENO);
 	close(saved);
@@ -103,14 +103,14 @@ static void test_log(void **state)
 
 	(void)state;
 	capture(LOG_WARNING_LEVEL, false, out, sizeof out);
-	assert_non_null(
-		strstr(out, " worker 3 error: client said \\u0022EHLO\\u000d\\u000aforged line\n"));
+	assert_non_null(strstr(
+		out, " worker 3 error: client said \"EHLO\\u000d\\u000aforged \\u005cu0022line\n"));
 	assert_null(strstr(out, "quiet"));
 	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 	capture(LOG_INFO_LEVEL, true, out, sizeof out);
 	assert_non_null(strstr(
 		out, "\"level\":\"error\",\"process\":\"worker 3\",\"message\":\"client said "
-		     "\\u0022EHLO\\u000d\\u000aforged line\"}\n"));
+		     "\\u0022EHLO\\u000d\\u000aforged \\u005cu0022line\"}\n"));
 	assert_non_null(strstr(out, "\"message\":\"quiet\"}\n"));
 }
 
