@@ -113,7 +113,11 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
 	(void)key_name, (void)key_name_len, (void)arg;
 	if (!opened || !has_same_name(ssl, session) || !is_certificate_valid(session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+	/* RFC 8446 C.4: who uses a ticket of TLS 1.3 twice can be followed, so clients forget it.
+	 */
+	if (status == SSL_TICKET_SUCCESS && SSL_version(ssl) != TLS1_3_VERSION)
+		return SSL_TICKET_RETURN_USE;
+	return SSL_TICKET_RETURN_USE_RENEW;
 }
 
 void tls_sessions_serve(SSL_CTX *ssl, struct tls_tickets *tickets,

@@ -238,6 +238,29 @@ static void test_client_certificate_expires(void **state)
 	}
 }
 
+/* TLS 1.3: a new ticket each time, for clients that use none twice. */
+static void test_ticket_for_the_next_time(void **state)
+{
+	struct tls_context *context = make(&rows[0], certificate_tickets());
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct visit v = {.version = versions[i], .name = NAME};
+		SSL_SESSION *first = go(context, &v, NULL), *next = go(context, &v, first);
+		const unsigned char *ticket[2];
+		size_t len[2];
+
+		assert_true(v.resumed);
+		SSL_SESSION_get0_ticket(first, &ticket[0], &len[0]);
+		SSL_SESSION_get0_ticket(next, &ticket[1], &len[1]);
+		assert_true(len[0] > 0 && len[1] > 0);
+		assert_int_equal(len[0] == len[1] && !memcmp(ticket[0], ticket[1], len[0]), i == 0);
+		SSL_SESSION_free(first);
+		SSL_SESSION_free(next);
+	}
+	tls_context_free(&context);
+}
+
 /* As of a master that is no more. */
 static void test_other_keys(void **state)
 {
@@ -309,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_client_certificate_expires),
+		cmocka_unit_test(test_ticket_for_the_next_time),
 		cmocka_unit_test(test_other_keys),
 		cmocka_unit_test(test_without_keys),
 	};
