@@ -107,7 +107,8 @@ def change(gateway: Gateway, text: str, expected: int = WORKERS) -> Set[int]:
         now = set(gateway.workers())
         return now if len(now) == expected and not now & old else set()
 
-    return wait_until(replaced, "the new workers, alone")
+    new: Set[int] = wait_until(replaced, "the new workers, alone")
+    return new
 
 
 class Resumption(unittest.TestCase):
