@@ -52,8 +52,10 @@ void log_share(void)
 
 int log_open(const char *path)
 {
+	/* O_NONBLOCK for a pipe: who reads it, or does not, must not stop mail. */
 	if (path)
-		return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+		return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			    0640);
 	return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 

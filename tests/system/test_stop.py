@@ -175,6 +175,22 @@ class Log(unittest.TestCase):
             gateway.process.send_signal(signal.SIGUSR1)  # type: ignore[union-attr]
             wait_until(other.exists, "the file again")
 
+    def test_a_log_that_cannot_be_opened_anew(self) -> None:
+        """The old file has the reason, and goes on."""
+        gateway = Gateway(extra="log: {file: FOLDER/mail.log}\n")
+        log, moved = gateway.folder / "mail.log", gateway.folder / "mail.log.1"
+        with gateway:
+            for number, (make, why) in enumerate(((log.mkdir, "Is a directory"), (lambda: os.mkfifo(log), "No such device or address"))):
+                log.rename(moved)
+                make()
+                gateway.process.send_signal(signal.SIGUSR1)  # type: ignore[union-attr]
+                wait_until(lambda: f"log.file: {log}: {why}; the log goes on in the old file" in moved.read_text(), why)
+                self.assertEqual(deliver(gateway)[:3], "250")
+                gateway.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+                gateway.wait_for("gateway.reload", number + 1, ok=False)
+                log.rmdir() if log.is_dir() else log.unlink()
+                moved.rename(log)
+
     def test_a_log_that_cannot_be_opened_is_a_reason_not_to_start(self) -> None:
         gateway = Gateway(extra="log: {file: /nonexistent/log}\n")
         with self.assertRaisesRegex(AssertionError, "log.file: /nonexistent/log: No such file"):
