@@ -187,6 +187,11 @@ void sockets_keep(struct sockets *s, unsigned worker, unsigned workers)
 	}
 }
 
+bool sockets_is_passed(const struct socket_set *set)
+{
+	return is_passed(set->address);
+}
+
 void sockets_close(struct sockets *s)
 {
 	for (size_t i = 0; i < s->n; i++) {

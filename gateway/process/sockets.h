@@ -37,6 +37,8 @@ bool sockets_open(struct sockets *s, const struct config *config, const struct s
 void sockets_replace(struct sockets *old, const struct sockets *new);
 /* In a worker: closes what is not its own. */
 void sockets_keep(struct sockets *s, unsigned worker, unsigned workers);
+/* Somebody else holds it open: whoever is in its queue can wait there. */
+bool sockets_is_passed(const struct socket_set *set);
 /* Closes all; once no worker has them either, new clients are refused. */
 void sockets_close(struct sockets *s);
 /* Removes Unix sockets from the disk; for the master. */

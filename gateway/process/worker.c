@@ -63,10 +63,13 @@ static void accept_on(struct worker *w, size_t place)
 	for (size_t k = 0; k < set->n; k++) {
 		if (set->fds[k] < 0)
 			continue;
-		w->accepting = mem_resize(w->accepting,
-					  (w->accepting_len + 1) * sizeof(struct listener *));
-		w->accepting[w->accepting_len++] =
-			listener_new(w->loop, set->fds[k], on_accept, &w->listeners[place]);
+		w->accepting =
+			mem_resize(w->accepting, (w->accepting_len + 1) * sizeof *w->accepting);
+		w->accepting[w->accepting_len++] = (struct worker_socket){
+			.listener =
+				listener_new(w->loop, set->fds[k], on_accept, &w->listeners[place]),
+			.passed = sockets_is_passed(set),
+		};
 		set->fds[k] = -1; /* the listener's now */
 	}
 }

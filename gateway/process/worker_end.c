@@ -38,11 +38,16 @@ static void on_empty(void *arg)
 	ev_prepare_start(w->loop, &w->flush);
 }
 
-/* Who is in the queues was told by the system that he is connected. */
+/* Who is in the queues was told by the system that he is connected. In that of a socket which was
+ * passed he waits for the next worker, or for the next gateway. */
 static void let_go(struct worker *w)
 {
-	for (size_t i = 0; i < w->accepting_len; i++)
-		listener_finish(&w->accepting[i]);
+	for (size_t i = 0; i < w->accepting_len; i++) {
+		if (w->accepting[i].passed)
+			listener_free(&w->accepting[i].listener);
+		else
+			listener_finish(&w->accepting[i].listener);
+	}
 	w->accepting_len = 0;
 	sockets_close(&w->runtime->sockets); /* one that never served has them still */
 }

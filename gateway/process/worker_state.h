@@ -17,6 +17,11 @@ struct io_pool;
 struct listener;
 struct runtime;
 
+struct worker_socket {
+	struct listener *listener;
+	bool passed; /* the service manager has it, too */
+};
+
 struct worker {
 	struct runtime *runtime;
 	const struct config *config;
@@ -24,7 +29,7 @@ struct worker {
 	struct ev_loop *loop;
 	struct session_host host;
 	struct session_listener *listeners;
-	struct listener **accepting; /* while it takes clients */
+	struct worker_socket *accepting; /* while it takes clients */
 	size_t accepting_len;
 	struct delivery **deliveries;
 	struct io_pool *io;

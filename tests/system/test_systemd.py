@@ -12,14 +12,22 @@ import subprocess
 import tempfile
 import threading
 import time
+from subprocess import Popen
 from typing import List
 from unittest import mock
 
 from gateway import PATIENCE, PROGRAM, ROOT, Client, Gateway, free_port, unittest, wait_until
+from session_load import wait_stopped
 
 FAULTS = os.environ.get("FAULTS", "")
 """The library that makes calls fail or hang (faults.c)."""
 UNITS = ROOT / "deploy" / "systemd"
+
+
+def pending(pid: int) -> int:
+    """The signals that the process has been sent and not seen yet, as bits."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"^ShdPnd:\s+(\w+)$", text, re.M)[0], 16)
 
 
 class Manager:
@@ -183,6 +191,26 @@ class Activation(unittest.TestCase):
             if process.poll() is None:
                 process.kill()
             shutil.rmtree(gateway.folder)
+
+    def test_who_waits_at_a_restart_is_served_after_it(self) -> None:
+        gateway = Gateway()
+        gateway.config.write_text(gateway.config.read_text().replace(f"'127.0.0.1:{gateway.port}'", "'fd:smtp'"))
+        with socket.create_server(("127.0.0.1", gateway.port)) as server, contextlib.ExitStack() as stack:
+            command = f"exec env LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=smtp {PROGRAM} serve -c {gateway.config} 3<&{server.fileno()}"
+            with mock.patch("gateway.subprocess.Popen", lambda _, **files: Popen(["bash", "-c", command], pass_fds=[server.fileno()], **files)):
+                gateway.start()
+                # The worker finds the order to stop and the clients at the same time.
+                worker = gateway.worker()
+                os.kill(worker, signal.SIGSTOP)
+                wait_stopped(worker)
+                clients = [stack.enter_context(gateway.connect()) for _ in range(3)]
+                gateway.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+                wait_until(lambda: pending(worker) & 1 << signal.SIGTERM - 1, "the order")
+                os.kill(worker, signal.SIGCONT)
+                self.assertEqual(gateway.process.wait(PATIENCE), 0)  # type: ignore[union-attr]
+                with gateway:
+                    for client in clients:
+                        client.start("EHLO client", "NOOP")
 
     def test_a_name_that_was_not_passed(self) -> None:
         gateway, port = Gateway(), free_port()
