@@ -16,23 +16,30 @@ struct policy {
 	size_t services_len;
 	struct policy_ids questions;
 	struct policy_shadows shadows;
-	bool ready; /* as last told */
+	bool ready, away; /* as last told; neither at first */
 };
+
+static void tell(struct policy *p, bool ready, const char *policy)
+{
+	p->ready = ready;
+	p->away = !ready;
+	p->callbacks.on_readiness(p->callbacks.arg, ready, policy);
+}
 
 static void policy_on_presence(void *arg, const struct policy_service *service)
 {
 	struct policy *p = arg;
 	const struct policy_service_settings *settings = policy_service_settings(service);
-	bool ready = policy_is_ready(p);
+	const char *missing = policy_missing(p);
 
 	if (!settings->required || !p->callbacks.on_readiness)
 		return;
-	/* Each one that is missing is told. */
 	if (!policy_service_is_present(service))
-		p->callbacks.on_readiness(p->callbacks.arg, false, settings->name);
-	else if (ready && !p->ready)
-		p->callbacks.on_readiness(p->callbacks.arg, true, NULL);
-	p->ready = ready;
+		tell(p, false, settings->name); /* each one that is missing */
+	else if (!missing && !p->ready)
+		tell(p, true, NULL);
+	else if (missing && p->away) /* the last one told may be the one that is back */
+		tell(p, false, missing);
 }
 
 struct policy *policy_new(struct ev_loop *loop, const struct policy_settings *settings,
@@ -152,11 +159,14 @@ bool policy_is_connected(const struct policy *p)
 	return true;
 }
 
-bool policy_is_ready(const struct policy *p)
+const char *policy_missing(const struct policy *p)
 {
-	for (size_t i = 0; i < p->services_len; i++)
-		if (policy_service_settings(p->services[i])->required &&
-		    !policy_service_is_present(p->services[i]))
-			return false;
-	return true;
+	for (size_t i = 0; i < p->services_len; i++) {
+		const struct policy_service_settings *settings =
+			policy_service_settings(p->services[i]);
+
+		if (settings->required && !policy_service_is_present(p->services[i]))
+			return settings->name;
+	}
+	return NULL;
 }

@@ -36,7 +36,7 @@ struct policy_service_settings {
 	enum verdict_kind actions[HOOK_MAX][FAILURE_CHOICES];
 	bool shadow;	 /* asked, never waited for, its verdicts only reported */
 	bool delivers;	 /* what it accepts at message is its own: see policy_ask() */
-	bool required;	 /* see policy_is_ready() */
+	bool required;	 /* see policy_missing() */
 	unsigned grants; /* 1u << HANDSHAKE_GRANT_x */
 	unsigned facts;	 /* 1u << HOOK_FACT_x: what some listener that asks it can tell */
 	bool uid_set;	 /* the process that listens must have this uid, else it is refused */
@@ -57,8 +57,9 @@ struct policy_settings {
 struct policy_callbacks {
 	/* policy.* events happen; borrowed. */
 	void (*on_event)(void *arg, const struct event *event);
-	/* False: the required service `policy` has had no live connection for 10 s. True (`policy`
-	 * is NULL): every required one has one, for the first time or again. May be NULL. */
+	/* False: the required service `policy` has had no live connection for 10 s; told again when
+	 * another one comes back and this one does not. True (`policy` is NULL): every required one
+	 * has one, for the first time or again. May be NULL. */
 	void (*on_readiness)(void *arg, bool ready, const char *policy);
 	void *arg;
 };
@@ -162,7 +163,7 @@ void policy_tell(struct policy *p, const size_t *chain, size_t chain_len,
 		 const struct hook_request *request, const struct policy_memory *memory);
 /* True when each service has a live, registered connection. */
 bool policy_is_connected(const struct policy *p);
-/* True when each required service has had one within the last 10 s. */
-bool policy_is_ready(const struct policy *p);
+/* The name of a required service that has had none yet, or none for 10 s; NULL: all are there. */
+const char *policy_missing(const struct policy *p);
 
 #endif

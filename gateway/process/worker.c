@@ -55,6 +55,14 @@ static void on_accept(void *arg, int fd, const struct address *peer, const struc
 	session_new(arg, fd, peer, local);
 }
 
+static void note_missing(struct worker *w, const char *policy)
+{
+	struct counters *counters = w->runtime->counters;
+
+	atomic_store(&w->host.slot->missing,
+		     policy ? (int)counters_policy_row(counters, policy) + 1 : 0);
+}
+
 /* All of this worker's sockets, of which a listener may have several. */
 static void accept_on(struct worker *w, size_t place)
 {
@@ -82,6 +90,7 @@ static void start_accepting(struct worker *w)
 	ev_timer_stop(w->loop, &w->start);
 	for (size_t i = 0; i < w->config->listeners_len; i++)
 		accept_on(w, i);
+	note_missing(w, policy_missing(w->host.policy));
 	worker_set_state(w, COUNTERS_SERVING);
 	worker_publish(w, EVENT_GATEWAY_READY);
 	log_info("accepting connections");
@@ -102,8 +111,7 @@ static void on_readiness(void *arg, bool ready, const char *policy)
 	if (ready && w->unready)
 		worker_publish(w, EVENT_GATEWAY_READY);
 	w->unready = !ready;
-	atomic_store(&w->host.slot->missing,
-		     ready ? 0 : (int)counters_policy_row(w->runtime->counters, policy) + 1);
+	note_missing(w, policy);
 	if (ready)
 		return;
 	log_warning("policy %s is required and away: not ready", policy);

@@ -113,6 +113,8 @@ class Readiness(unittest.TestCase):
             path = str(folder / "all.sock")
             options = "    required: true\n"
             with Gateway(policies={"all": path}, policy_options=options, extra=metrics.setting) as gateway:
+                # From the first on: nobody is to be sent where the service has never been.
+                self.assertEqual(metrics.get("/readyz"), (503, "worker 0: required policy all is away\n"))
                 gateway.wait_for("gateway.unready")
                 self.assertEqual(metrics.get("/readyz"), (503, "worker 0: required policy all is away\n"))
                 self.assertEqual(metrics.get("/healthz")[0], 200)

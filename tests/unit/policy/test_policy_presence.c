@@ -8,7 +8,7 @@ static void wait_for_readiness(struct world *world, bool ready)
 {
 	double until = world_clock() + 30;
 
-	while (policy_is_ready(world->policy) != ready || world->ready != ready) {
+	while (!policy_missing(world->policy) != ready || world->ready != ready) {
 		assert_true(world_clock() < until);
 		world_turn(world);
 	}
@@ -19,7 +19,7 @@ static void test_nobody_is_required(void **state)
 	struct world *world = *state;
 
 	world_start_alone(world);
-	assert_true(policy_is_ready(world->policy));
+	assert_null(policy_missing(world->policy));
 	assert_false(policy_is_connected(world->policy));
 }
 
@@ -30,9 +30,9 @@ static void test_ready_when_all_required_are_there(void **state)
 	world->services[0].required = world->services[1].required = true;
 	fake_listen(&world->fakes[0]);
 	world_start_alone(world);
-	assert_false(policy_is_ready(world->policy));
+	assert_non_null(policy_missing(world->policy));
 	world_wait(world, fake_count(&world->fakes[0], "\"type\":\"ready\""));
-	assert_false(policy_is_ready(world->policy));
+	assert_non_null(policy_missing(world->policy));
 	assert_int_equal(world->readiness_told, 0);
 	fake_listen(&world->fakes[1]);
 	wait_for_readiness(world, true);
@@ -49,10 +49,10 @@ static void test_short_absence_is_not_told(void **state)
 	wait_for_readiness(world, true);
 	fake_stop(&world->fakes[0]);
 	world_wait(world, !policy_is_connected(world->policy));
-	assert_true(policy_is_ready(world->policy));
+	assert_null(policy_missing(world->policy));
 	fake_listen(&world->fakes[0]);
 	world_wait(world, policy_is_connected(world->policy));
-	assert_true(policy_is_ready(world->policy));
+	assert_null(policy_missing(world->policy));
 	assert_int_equal(world->readiness_told, 1);
 }
 
@@ -76,6 +76,27 @@ static void test_long_absence(void **state)
 	fake_listen(&world->fakes[0]);
 	wait_for_readiness(world, true);
 	assert_int_equal(world->readiness_told, 3);
+}
+
+/* Two are away; the one that was told last comes back. */
+static void test_one_of_two_comes_back(void **state)
+{
+	struct world *world = *state;
+	double until = world_clock() + 60;
+	unsigned last;
+
+	world->services[0].required = world->services[1].required = true;
+	world_start_alone(world);
+	while (world->readiness_told < 2) {
+		assert_true(world_clock() < until);
+		world_turn(world);
+	}
+	last = strcmp(world->missing, "two") == 0;
+	fake_listen(&world->fakes[last]);
+	world_wait(world, world->readiness_told == 3);
+	assert_false(world->ready);
+	assert_string_equal(world->missing, last ? "one" : "two");
+	assert_string_equal(policy_missing(world->policy), world->missing);
 }
 
 static void test_never_there(void **state)
@@ -102,6 +123,7 @@ int main(void)
 		TEST(test_short_absence_is_not_told),
 		TEST(test_long_absence),
 		TEST(test_never_there),
+		TEST(test_one_of_two_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
