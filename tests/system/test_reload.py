@@ -152,6 +152,7 @@ class Rules(unittest.TestCase):
                 ("restart", good + "events: {subscribers: 3}\n", "events.subscribers: needs a restart to change"),
                 ("delivery", good.replace(f"{gateway.folder}/mail", f"{gateway.config}/mail"), "no worker could start with it"),
                 ("address", good.replace(str(gateway.tls_port), str(taken.getsockname()[1])), f"{name}:{line[address]}: listeners[1].address: cannot listen on 127.0.0.1:{taken.getsockname()[1]}: Address already in use; stop"),
+                ("overlap", good.replace(f"127.0.0.1:{gateway.tls_port}", f"0.0.0.0:{gateway.tls_port}"), "Address already in use"),
                 ("passed", good.replace(f"127.0.0.1:{gateway.tls_port}", "fd:smtp"), 'no socket named "smtp" was passed on; give one this name'),
                 ("log", good + "log: {file: /nonexistent/log}\n", f"{name}:{len(good.splitlines()) + 1}: log.file: /nonexistent/log: No such file or directory"),
             )  # fmt: skip
