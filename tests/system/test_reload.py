@@ -226,6 +226,7 @@ class Rules(unittest.TestCase):
             idle, busy = connect(), connect("MAIL FROM:<a@example.org>", "RCPT TO:<b@example.com>", "DATA")
             for generation in range(7):
                 changing.reload(size=str(1000 + generation))
+                gateway.wait_for("gateway.drain", 2 * (generation + 1))  # until then the old ones take clients, too
                 connect()
             self.assertEqual(len(gateway.workers()), 16)
             changing.write(size="9000")
