@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -75,18 +74,6 @@ void child_clear(struct master *m, struct child *child)
 
 /* --- in the child --- */
 
-/* A connection is a descriptor: the soft limit is often 1024. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
-}
-
 static void set_signals(void)
 {
 	sigset_t held;
@@ -146,7 +133,6 @@ static int run(struct master *m, const struct child *child, pid_t master, int ch
 	prctl(PR_SET_NAME, child->place ? "gatepost worker" : "gatepost hub");
 	log_name(child_name(child, name));
 	ident_seed();
-	raise_descriptor_limit();
 	keep_own(m, child);
 	if (!privileges_drop(r->config->user, error, sizeof error)) {
 		config_blame(r->config, "user", error, sizeof error);

@@ -1,8 +1,11 @@
 #include "master.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -120,6 +123,19 @@ static void delay(struct master *m)
 		log_info("stopping: at once, as told a second time");
 }
 
+/* A connection is a descriptor, and the master has a socket for each worker and listener: the soft
+ * limit is often 1024. The others inherit it. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
+}
+
 static void block_signals(struct master *m)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
@@ -167,6 +183,7 @@ int master_serve(const char *file, struct config *config)
 
 	log_setup(config->log.level, config->log.json, "master");
 	log_share();
+	raise_descriptor_limit();
 	block_signals(&m);
 	list_init(&m.leavers);
 	if (!master_log_open(config, error, sizeof error)) {

@@ -6,6 +6,9 @@ import pwd
 import signal
 import socket
 import subprocess
+from subprocess import Popen
+from typing import Any, List
+from unittest import mock
 
 from gateway import PROGRAM, Gateway, unittest, wait_until
 
@@ -36,6 +39,14 @@ class Processes(unittest.TestCase):
                 self.assertEqual(status(pid, "NoNewPrivs"), "1")
             self.assertEqual(deliver(gateway)[:3], "250")
             self.assertEqual(gateway.stored()[0].stat().st_uid, uid)
+
+    def test_the_soft_limit_of_descriptors_is_no_limit(self) -> None:
+        def start(command: List[str], **files: Any) -> "Popen[bytes]":
+            return Popen(["prlimit", "--nofile=16:4096", *command], **files)
+
+        with mock.patch("gateway.subprocess.Popen", start), Gateway(workers=4) as gateway:
+            wait_until(lambda: len(gateway.workers()) == 4, "four workers")
+            self.assertEqual(deliver(gateway)[:3], "250")
 
     def test_worker_and_hub_are_replaced(self) -> None:
         with Gateway() as gateway:
