@@ -89,12 +89,16 @@ class CrashLoad:
         self.join()
 
 
+def _is_gone(pid: int) -> bool:
+    """A thread that still waits for the disk keeps the sockets open, though the process has ended otherwise."""
+    with contextlib.suppress(OSError):
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX" and len(list(pathlib.Path(f"/proc/{pid}/task").iterdir())) == 1
+    return True
+
+
 def wait_gone(pids: Iterable[int]) -> None:
     """Until none of these processes runs any more."""
     for pid in pids:
-        while True:
-            with contextlib.suppress(OSError):
-                if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
-                    time.sleep(0.005)
-                    continue
-            break
+        while not _is_gone(pid):
+            time.sleep(0.005)

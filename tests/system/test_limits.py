@@ -55,7 +55,8 @@ def drip(client: Client, octets: bytes, pause: float, patience: float = PATIENCE
             client.send(octets[position % len(octets) : position % len(octets) + 1])
         position += 1
         with contextlib.suppress(socket.timeout):
-            said = client.sock.recv(4096)
+            with contextlib.suppress(ConnectionResetError):  # our last octet came to a socket that was closed
+                said = client.sock.recv(4096)
             break
     return time.monotonic() - began, said.decode(errors="replace")
 
