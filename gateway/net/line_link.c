@@ -14,7 +14,9 @@
 #include "reaper.h"
 #include "rights.h"
 
-#define READ_SIZE 16384
+/* All that the kernel holds of a Unix socket. With less, the hub would take from a worker too
+ * little in the turns that many subscribers make long, and the worker lose the rest. */
+#define READ_SIZE 262144
 /* The writing buffer that is kept while it is empty: what a turn of the loop writes in practice. To
  * grow it anew each turn costs more than the writing. */
 #define KEPT_MAX 65536
@@ -107,7 +109,7 @@ static void end_reading(struct line_link *l, const char *why)
 
 static void read_in(struct line_link *l)
 {
-	char piece[READ_SIZE];
+	static char piece[READ_SIZE]; /* one for all: what was read is copied at once */
 	ssize_t n = recv(l->io.fd, piece, sizeof piece, MSG_DONTWAIT);
 
 	if (n > 0) {

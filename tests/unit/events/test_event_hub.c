@@ -65,6 +65,23 @@ static void test_hello_shows_the_ring(void **state)
 	assert_true(oldest > 700 && oldest < 1000);
 }
 
+/* What a worker has sent meanwhile is taken at once, however long the turns are that subscribers
+ * cost: one turn to write it, one to read it, and one for what the kernel had no room for. */
+static void test_much_in_a_turn(void **state)
+{
+	struct stage *stage = *state;
+	struct event_hub_status status;
+
+	stage_publish(stage, EVENT_MAIL, 0, 0);
+	stage_settle(stage);
+	for (int i = 0; i < 140; i++)
+		stage_publish(stage, EVENT_MAIL, i, 1000);
+	for (int turn = 0; turn < 3; turn++)
+		stage_turn(stage);
+	event_hub_tell(stage->hub, &status);
+	assert_int_equal(status.head, 141);
+}
+
 /* In one turn of the loop, workers send more than the ring holds: who reads loses nothing. */
 static void test_many_workers_at_once(void **state)
 {
@@ -360,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_chain),
 		STAGED(test_hello_shows_the_ring),
+		STAGED(test_much_in_a_turn),
 		STAGED(test_many_workers_at_once),
 		STAGED(test_event_of_the_hub),
 		STAGED(test_filter),
