@@ -98,7 +98,7 @@ def _is_gone(pid: int) -> bool:
 
 
 def wait_gone(pids: Iterable[int]) -> None:
-    """Until none of these processes runs any more."""
+    """Until no thread of these processes runs any more."""
     for pid in pids:
         while not _is_gone(pid):
             time.sleep(0.005)

@@ -74,7 +74,10 @@ class Balancer:
             sock.sendall(b"show stat -1 4 -1\n")
             lines = b"".join(iter(lambda: sock.recv(65536), b"")).decode().lstrip("# ").splitlines()
         keys = lines[0].split(",")
-        return {row["pxname"]: row for row in (dict(zip(keys, line.split(","))) for line in lines[1:] if line)}
+        rows = [dict(zip(keys, line.split(","))) for line in lines[1:] if line]
+        for row in rows:  # "* L7OK" while the next check is under way
+            row["check_status"] = row["check_status"].replace("* ", "")
+        return {row["pxname"]: row for row in rows}
 
 
 @contextlib.contextmanager
