@@ -28,6 +28,7 @@ class Liar:
         if body:
             self.register["body"] = body
         self.errors: List[Dict[str, Any]] = []
+        self.cancels: List[Dict[str, Any]] = []
         self.requests: List[Request] = []
         self.ready: Dict[str, Any] = {}
         self.registered = 0
@@ -68,6 +69,8 @@ class Liar:
             sock.sendall(b'{"type":"pong"}\n')
         elif message["type"] == "error":
             self.errors.append(message)
+        elif message["type"] == "cancel":
+            self.cancels.append(message)
         elif message["type"] == "request":
             if message["args"].get("body", {}).get("mode") == "fd":
                 message["fd"] = fds.pop(0)

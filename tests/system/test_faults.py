@@ -182,7 +182,7 @@ class Liars(unittest.TestCase):
     def lie(self, answer: Callable[[Dict[str, Any]], Any], *, told: str = "", options: str = "    timeout: 10s\n") -> List[Any]:
         """Asks at MAIL in two sessions, until the service has been told of an error with the code `told`; returns [replies, errors told to the service, gateway's failure events]."""
         with socket_folder() as folder:
-            liar = Liar(f"{folder}/p.sock", ["mail"], answer)
+            self.liar = liar = Liar(f"{folder}/p.sock", ["mail"], answer)
             with Gateway(policies={"p": f"{folder}/p.sock"}, policy_options=options) as gateway:
                 replies = []
                 for _ in range(2):
@@ -263,6 +263,9 @@ class Liars(unittest.TestCase):
         self.assertEqual([text[:3] for text in replies], ["451", "250"])
         self.assertTrue(late.is_set())
         self.assertEqual([failure["class"] for failure in failures], ["timeout"])
+        # It was told that nobody waits any more, and why; its late reply is no error.
+        self.assertEqual([(cancel["ids"], cancel["why"]) for cancel in self.liar.cancels], [([held[0]], "deadline")])
+        self.assertEqual(errors, [])
 
     def test_closes_early_and_half_a_line(self) -> None:
         replies, _, failures, _ = self.lie(lambda request: b'{"type":"reply","id":', options="    timeout: 300ms\n")
