@@ -1,4 +1,5 @@
-/* quick_json: reads the plain kind of JSON several times faster than jansson does.
+/* quick_json: reads the plain kind of JSON several times faster than jansson does, which takes 1.7
+ * us for a short reply. A message asks up to nine questions and should cost some 30 us in all.
  *
  * Plain is what both ends of a channel write nearly always: printable ASCII without escapes,
  * integers of at most 15 digits without a sign, no real numbers. This reader never says that a
