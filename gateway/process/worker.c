@@ -1,9 +1,14 @@
 #include "worker.h"
 
+#include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -170,6 +175,22 @@ static bool set_up_deliveries(struct worker *w)
 	return true;
 }
 
+/* Or the first large message would be told that it cannot be stored. */
+static bool spool_is_usable(const struct worker *w)
+{
+	const char *dir = w->config->spool_dir;
+	char error[CONFIG_BLAME_SIZE];
+
+	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+		return true;
+	snprintf(error, sizeof error,
+		 "%s: %s; the account to which gatepost changes (user) must be able to write there",
+		 dir, strerror(errno));
+	config_blame(w->config, "spool_dir", error, sizeof error);
+	log_error("%s", error);
+	return false;
+}
+
 static void set_up_policy(struct worker *w)
 {
 	struct policy_callbacks callbacks = {
@@ -287,7 +308,7 @@ int worker_run(struct runtime *runtime, unsigned number, unsigned slot, int chan
 	}
 	set_up_host(&w);
 	set_up_policy(&w);
-	if (set_up_resolver(&w) && set_up_deliveries(&w)) {
+	if (spool_is_usable(&w) && set_up_resolver(&w) && set_up_deliveries(&w)) {
 		start(&w, channel);
 		ev_run(w.loop, 0);
 		worker_end_stop(&w);

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import pwd
 import re
 import shutil
 import socket
@@ -99,11 +98,18 @@ class Unusable(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can change to another account")
     def test_a_maildir_of_another_account(self) -> None:
-        pwd.getpwnam("nobody")
         os.chmod(self.folder, 0o755)
         text = self.good.replace("user: root", "user: nobody")
         why = r"FOLDER/mail: Permission denied; the account to which gatepost changes \(user\) must be able to write there"
         self.expect(text, "deliveries[0].maildir", why)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can change to another account")
+    def test_a_spool_directory_of_another_account(self) -> None:
+        os.mkdir(self.folder / "spool", 0o700)
+        os.mkdir(self.folder / "mail", 0o777)
+        os.chmod(self.folder / "mail", 0o777)
+        why = r"FOLDER/spool: Permission denied; the account to which gatepost changes \(user\) must be able to write there"
+        self.expect(self.good.replace("user: root", "user: nobody"), "spool_dir", why)
 
     def test_a_certificate_that_is_none(self) -> None:
         code, said = serve(self.good.replace("cert.pem", "gatepost.yaml"), self.folder)
