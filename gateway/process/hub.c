@@ -94,6 +94,6 @@ int hub_run(struct runtime *runtime, int channel)
 	monitor_stop(&monitor);
 	event_hub_free(&hub);
 	reaper_run(loop);
-	ev_signal_stop(loop, &term);
+	/* `term` stays: see worker_end_stop(). */
 	return EX_OK;
 }

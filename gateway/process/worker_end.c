@@ -137,5 +137,6 @@ void worker_end_stop(struct worker *w)
 	order_stop(&w->order, w->loop);
 	ev_timer_stop(w->loop, &w->stop);
 	ev_prepare_stop(w->loop, &w->flush);
-	ev_signal_stop(w->loop, &w->term);
+	/* w->term stays: who stops a whole process group, and the master then, says it twice, and
+	 * without a handler the second time would kill what is about to end well. */
 }

@@ -48,6 +48,22 @@ class Stop(unittest.TestCase):
                 self.assertEqual(client.reply()[:9], "421 4.3.2")
             self.assertEqual(gateway.process.wait(60), 0)  # type: ignore[union-attr]
 
+    def test_the_whole_group_is_told(self) -> None:
+        """As timeout(1) and some container managers do: then workers and hub are told by the master too."""
+        if os.getpgrp() != os.getpid():
+            os.setpgid(0, 0)
+        for _ in range(5):
+            with Gateway(workers=3) as gateway:
+                gateway.wait_for("gateway.ready", 3)
+                before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                try:
+                    os.killpg(0, signal.SIGTERM)
+                finally:
+                    wait_until(lambda: gateway.process.poll() is not None, "the end")  # type: ignore[union-attr]
+                    signal.signal(signal.SIGTERM, before)
+                self.assertEqual(gateway.process.wait(60), 0)  # type: ignore[union-attr]
+                self.assertNotIn("died of signal", gateway.log_text())
+
     def test_the_delay_ends_by_itself(self) -> None:
         with Gateway(extra="drain_delay: 200ms\n") as gateway:
             began = time.monotonic()
