@@ -126,8 +126,9 @@ class Supervision(unittest.TestCase):
                 os.kill(gateway.hub(), signal.SIGKILL)
                 self.assertEqual(deliver(gateway)[:3], "250")  # mail does not wait
                 gateway.wait_for("gateway.start", kill + 2)
-                gap = next(item for item in items if isinstance(item, gatepost.Gap))
-                self.assertEqual((gap.why, gap.lost), ("epoch", None))
+                # What a worker had no room for meanwhile is a gap of its own.
+                gap = next(item for item in items if isinstance(item, gatepost.Gap) and item.why == "epoch")
+                self.assertIsNone(gap.lost)
                 self.assertEqual(deliver(gateway)[:3], "250")
             self.assertEqual(client.say("NOOP")[:3], "250")  # the session has seen nothing of it
             gateway.wait_for("message", 1)
