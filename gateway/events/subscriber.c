@@ -40,6 +40,7 @@ struct subscriber {
 	struct ring_cursor cursor;
 	uint64_t prev; /* the last seq that was sent, or the end of the last gap */
 	uint64_t sent, lost;
+	uint64_t sent_before; /* the last heartbeat */
 };
 
 static bool send_scratch(struct subscriber *s)
@@ -157,6 +158,9 @@ void subscriber_heartbeat(struct subscriber *s, const char *time)
 {
 	if (!s->live || s->ending)
 		return;
+	if (s->sent == s->sent_before) /* what the last busy time needed is not needed now */
+		line_link_release(s->link);
+	s->sent_before = s->sent;
 	json_out_clear(s->source->scratch);
 	event_json_heartbeat(s->source->scratch, time, s->cursor.seq - 1,
 			     ring_head(s->source->ring), s->lost);

@@ -318,6 +318,11 @@ void line_link_want_empty(struct line_link *l)
 	ev_feed_event(l->loop, &l->turn_end, EV_CUSTOM);
 }
 
+void line_link_release(struct line_link *l)
+{
+	buf_release(&l->out);
+}
+
 void line_link_pause(struct line_link *l, bool pause)
 {
 	if (l->paused == pause)

@@ -46,6 +46,8 @@ size_t line_link_room(const struct line_link *l);
 size_t line_link_pending(const struct line_link *l);
 /* WRITABLE comes once all of them are with the kernel, however few they are. */
 void line_link_want_empty(struct line_link *l);
+/* Gives the memory of an empty writing buffer back, which is kept for the next turn else. */
+void line_link_release(struct line_link *l);
 /* Stops or resumes reading (a peer whose lines we cannot take yet). */
 void line_link_pause(struct line_link *l, bool pause);
 /* Writes what is pending as far as possible now (before closing, after a last message). */

@@ -145,6 +145,25 @@ static void test_closes_while_stuck(void **state)
 	client_close(&other);
 }
 
+/* What a busy time needed is given back when nothing comes any more. */
+static void test_idles(void **state)
+{
+	struct stage *stage = *state;
+	struct client c;
+	size_t before;
+
+	client_subscribe(stage, &c, ALL, NOW, 1, 0);
+	stage_publish_many(stage, 200, 100);
+	client_read_until(&c, 200);
+	json_decref(client_take(&c, "heartbeat"));
+	before = heap_in_use();
+	json_decref(client_take(&c, "heartbeat"));
+	assert_true(heap_in_use() + 32768 < before);
+	stage_publish_many(stage, 200, 100);
+	client_read_until(&c, 400);
+	client_close(&c);
+}
+
 /* The largest event there is reaches a subscriber whose buffer is partly full. */
 static void test_largest_events(void **state)
 {
@@ -166,9 +185,13 @@ int main(void)
 {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 	const struct CMUnitTest tests[] = {
-		STAGED(test_stops_reading),	      STAGED(test_reads_too_little),
-		STAGED(test_one_stuck_the_other_not), STAGED(test_gap_under_a_filter),
-		STAGED(test_closes_while_stuck),      STAGED(test_largest_events),
+		STAGED(test_stops_reading),
+		STAGED(test_reads_too_little),
+		STAGED(test_one_stuck_the_other_not),
+		STAGED(test_gap_under_a_filter),
+		STAGED(test_closes_while_stuck),
+		STAGED(test_largest_events),
+		STAGED(test_idles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
