@@ -4,12 +4,13 @@ import array
 import json
 import os
 import pathlib
+import pwd
 import re
 import socket
 import subprocess
 from typing import Any, Dict, List, Set
 
-from gateway import PATIENCE, ROOT, Gateway, socket_folder, unittest, wait_until
+from gateway import ACCEPT_ALL, PATIENCE, ROOT, Gateway, service_process, socket_folder, unittest, wait_until
 from liar import Liar, Request, reply
 
 from gatepost import wire
@@ -148,6 +149,16 @@ class Json(unittest.TestCase):
                 self.assertTrue(liar.told())
                 self.assertEqual({error["code"] for error in liar.errors}, {"bad_json"})
             liar.close()
+
+
+class Accounts(unittest.TestCase):
+    @unittest.skipUnless(os.geteuid() == 0, "only root can change to another account")
+    def test_the_account_must_be_able_to_connect(self) -> None:
+        with socket_folder() as folder, service_process(f"{folder}/p.sock", ACCEPT_ALL):
+            with Gateway(policies={"p": f"{folder}/p.sock"}, user="nobody", delivery="discard: true") as gateway:
+                gateway.wait_for("policy.service", state="unavailable", message="Permission denied")
+                os.chown(f"{folder}/p.sock", -1, pwd.getpwnam("nobody").pw_gid)
+                gateway.wait_for("policy.service", state="ready")
 
 
 class Verdicts(unittest.TestCase):
