@@ -1,6 +1,8 @@
 """The event stream of a running gateway is as protocol/schema says, and the Python package accepts all of it."""
 
 import json
+import os
+import signal
 import socket
 from typing import Any, Dict, Set
 
@@ -98,6 +100,22 @@ class Schema(unittest.TestCase):
         for name, optional in (("policy.decision", {"labels", "until", "edits", "reason"}), ("message", {"labels", "quarantine", "discarded"}),
                                ("rcpt", {"discarded", "by"}), ("policy.shadow", {"verdict", "failure"})):  # fmt: skip
             self.assertEqual(optional - seen[name], set(), name)
+
+    def test_path_that_is_no_text(self) -> None:
+        """A failed reload names the file, and files may have any name."""
+        schema = closed(json.loads((ROOT / "protocol/schema/event.json").read_text()))
+        gateway = Gateway()
+        gateway.config = gateway.config.rename(gateway.config.with_name(os.fsdecode(b"\xff.yaml")))
+        with gateway:
+            with open(gateway.config, "a") as config:
+                config.write("nonsense: 1\n")
+            assert gateway.process
+            gateway.process.send_signal(signal.SIGHUP)
+            (event,) = gateway.wait_for("gateway.reload")
+            data = {name: value for name, value in event.items() if name not in ("event", "session", "transaction")}
+            self.assertIn("message_b64", data)
+            message = {"type": "event", "seq": 1, "prev": 0, "time": "2026-11-24T11:03:15.482113Z", "event": "gateway.reload", "data": data}
+            jsonschema.validate(message, schema, jsonschema.Draft202012Validator)
 
 
 if __name__ == "__main__":
