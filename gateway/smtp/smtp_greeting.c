@@ -56,7 +56,9 @@ static enum smtp_step refusing_banner(struct smtp *s)
 }
 
 /* The client was to wait for the banner, and talks already: so do programs that push their whole
- * dialogue at any port without reading. */
+ * dialogue at any port without reading. To talk before one's turn later, without PIPELINING, is no
+ * violation: whether it shows depends on how the network cuts the input, and nothing else that the
+ * engine does depends on that. */
 enum smtp_step smtp_greeting_early_talk(struct smtp *s)
 {
 	s->reply.violation = "early_talk";
