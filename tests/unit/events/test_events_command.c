@@ -181,7 +181,7 @@ static void test_too_many(void **state)
 	stage_start_hub(stage, 1 << 20, 0, EPOCH);
 	command_start(stage, &c, false, ARGUMENTS());
 	assert_int_equal(command_end(&c), EX_UNAVAILABLE);
-	command_check_error(&c, "as many subscribers as allowed");
+	command_check_error(&c, "as many subscribers as events.subscribers allows");
 	command_fini(&c);
 }
 
