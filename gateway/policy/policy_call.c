@@ -138,7 +138,9 @@ long policy_call_left(const struct policy_call *call)
 
 double policy_call_age(const struct policy_call *call)
 {
-	return (ev_now(call->loop) - call->asked) * 1000;
+	double seconds = ev_now(call->loop) - call->asked;
+
+	return seconds > 0 ? seconds * 1000 : 0; /* the clock may have been set back */
 }
 
 /* An operator may choose to do without a service that does not answer. A service that answers

@@ -29,6 +29,13 @@ void session_publish(struct session *s, const struct event *event)
 	event_bus_publish(s->host->events, event);
 }
 
+double session_ms_since(const struct session *s, double then)
+{
+	double seconds = ev_now(s->host->loop) - then;
+
+	return seconds > 0 ? seconds * 1000 : 0;
+}
+
 static void finish(struct session *s)
 {
 	session_wait_for(s, SESSION_WAIT_DRAIN);

@@ -16,7 +16,7 @@ static void disconnect_event(struct session *s, enum disconnect_reason reason)
 	event_add_integer(&event, "commands", smtp_commands(s->smtp));
 	event_add_integer(&event, "messages", smtp_messages(s->smtp));
 	event_add_integer(&event, "errors", smtp_errors(s->smtp));
-	event_add_real(&event, "ms", (ev_now(s->host->loop) - s->began) * 1000);
+	event_add_real(&event, "ms", session_ms_since(s, s->began));
 	if (s->transport)
 		event_add_text(&event, "failure", transport_failure(s->transport));
 	session_publish(s, &event);

@@ -57,7 +57,7 @@ static void delivery_event(struct session *s, const struct delivery_result *resu
 	event_add_text(&event, "ref", result->ref);
 	if (result->unknown)
 		event_add_boolean(&event, "unknown", true);
-	event_add_real(&event, "ms", (ev_now(s->host->loop) - s->delivery_began) * 1000);
+	event_add_real(&event, "ms", session_ms_since(s, s->delivery_began));
 	session_publish(s, &event);
 }
 

@@ -95,6 +95,8 @@ struct session {
 void session_advance(struct session *s);
 void session_on_transport(void *arg, enum transport_event event);
 void session_publish(struct session *s, const struct event *event);
+/* What `ms` of an event is, since this ev_now(). Not below 0 when the clock was set back. */
+double session_ms_since(const struct session *s, double then);
 const char *session_transaction(const struct session *s);
 
 /* session_count.c: the session is there, waits for something else, is gone. */
