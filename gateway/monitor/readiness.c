@@ -4,13 +4,17 @@
 #include <stddef.h>
 #include <stdio.h>
 
-static bool serves(struct counters *c, unsigned worker)
+static bool serves(struct counters *c, unsigned worker, uint64_t now)
 {
 	for (unsigned i = 0; i < COUNTERS_GENERATIONS; i++) {
-		unsigned slot = worker * COUNTERS_GENERATIONS + i;
+		unsigned place = worker * COUNTERS_GENERATIONS + i;
+		const struct counters_slot *slot;
 
-		if (slot < counters_slots_seen(c) &&
-		    atomic_load(&counters_slot(c, slot)->state) == COUNTERS_SERVING)
+		if (place >= counters_slots_seen(c))
+			break;
+		slot = counters_slot(c, place);
+		if (atomic_load(&slot->state) == COUNTERS_SERVING &&
+		    atomic_load(&slot->alive) + READINESS_PULSE >= now)
 			return true;
 	}
 	return false;
@@ -19,7 +23,7 @@ static bool serves(struct counters *c, unsigned worker)
 static void remember(struct readiness *r, struct counters *c, unsigned workers, uint64_t now)
 {
 	for (unsigned i = 0; i < workers; i++) {
-		bool serving = serves(c, i);
+		bool serving = serves(c, i, now);
 
 		r->served = r->served || serving;
 		if (serving || i >= r->workers)

@@ -1,7 +1,8 @@
 /* readiness: whether the gateway should be given clients, and if not, why.
  *
- * Not ready: it stops; no worker has taken connections yet; a worker has not for 10 s; a required
- * service is away. A worker that is replaced is away for a moment, which the others bear.
+ * Not ready: it stops; no worker has taken connections yet; a worker has not for 10 s, for it is
+ * gone or hangs; a required service is away. A worker that is replaced is away for a moment, which
+ * the others bear.
  *
  * A function of the shared counters and of the time; what it remembers is when each worker was
  * last seen serving, so it is to be asked about once a second. It has no clock of its own. */
@@ -15,6 +16,7 @@
 #include "shared/counters.h"
 
 #define READINESS_PATIENCE 10 /* seconds that a worker may be away */
+#define READINESS_PULSE	   3  /* seconds within which a loop that does not hang has turned */
 
 /* All zero at first. */
 struct readiness {

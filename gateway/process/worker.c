@@ -41,7 +41,19 @@ void worker_set_state(struct worker *w, enum counters_state state)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	atomic_store(&w->host.slot->since, (uint64_t)t.tv_sec);
+	atomic_store(&w->host.slot->alive, (uint64_t)t.tv_sec);
 	atomic_store(&w->host.slot->state, (int)state);
+}
+
+/* Readiness sees by it that the loop does not hang. */
+static void on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+	struct timespec t;
+
+	(void)loop, (void)events;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	atomic_store(&w->host.slot->alive, (uint64_t)t.tv_sec);
 }
 
 void worker_publish(struct worker *w, enum event_kind kind)
@@ -291,6 +303,9 @@ static void start(struct worker *w, int channel)
 	ev_timer_init(&w->start, on_start, START_GRACE, 0);
 	w->start.data = w;
 	ev_timer_start(w->loop, &w->start);
+	ev_timer_init(&w->pulse, on_pulse, 1, 1);
+	w->pulse.data = w;
+	ev_timer_start(w->loop, &w->pulse);
 	if (policy_is_connected(w->host.policy))
 		start_accepting(w);
 }
@@ -311,6 +326,7 @@ int worker_run(struct runtime *runtime, unsigned number, unsigned slot, int chan
 	if (spool_is_usable(&w) && set_up_resolver(&w) && set_up_deliveries(&w)) {
 		start(&w, channel);
 		ev_run(w.loop, 0);
+		ev_timer_stop(w.loop, &w.pulse);
 		worker_end_stop(&w);
 	} else {
 		code = EX_CANTCREAT;

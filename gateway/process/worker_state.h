@@ -40,7 +40,7 @@ struct worker {
 	bool empty;  /* has none any more */
 	struct order order;
 	ev_signal term;
-	ev_timer start, stop;
+	ev_timer start, stop, pulse;
 	ev_prepare flush;
 };
 

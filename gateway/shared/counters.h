@@ -89,6 +89,7 @@ struct counters_slot {
 	_Atomic pid_t pid;
 	_Atomic int state;   /* enum counters_state */
 	counter since;	     /* when `state` became what it is: CLOCK_MONOTONIC, seconds */
+	counter alive;	     /* when its loop turned, told each second: the same clock */
 	_Atomic int missing; /* row + 1 of a required policy that is away; 0: none is */
 	counter open;	     /* connections */
 	counter spool;	     /* octets in spool files */

@@ -134,6 +134,19 @@ class Readiness(unittest.TestCase):
             metrics.wait_for(1, "gatepost_worker_deaths_total")
             self.assertEqual(metrics.get("/readyz"), (200, "ready\n"))
 
+    def test_worker_hangs(self) -> None:
+        """It has its socket still, and clients wait there in vain."""
+        metrics = Metrics()
+        with Gateway(extra=metrics.setting) as gateway:
+            worker = gateway.worker()
+            os.kill(worker, signal.SIGSTOP)
+            try:
+                wait_until(lambda: metrics.get("/readyz")[0] == 503, "red")
+                self.assertRegex(metrics.get("/readyz")[1], r"^worker 0: has accepted no connections for \d+ s\n$")
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            wait_until(lambda: metrics.get("/readyz") == (200, "ready\n"), "green again")
+
 
 class Numbers(unittest.TestCase):
     def test_promtool(self) -> None:

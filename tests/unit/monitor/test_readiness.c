@@ -12,6 +12,7 @@
 struct fixture {
 	struct counters *c;
 	struct readiness r;
+	bool hangs; /* worker 1 */
 };
 
 /* Two workers that serve, in the first place of each. */
@@ -39,6 +40,10 @@ static void expect(struct fixture *f, uint64_t now, const char *reasons)
 {
 	struct buf got;
 
+	for (unsigned i = 0; i < 3 * COUNTERS_GENERATIONS; i++) {
+		if (!f->hangs || i / COUNTERS_GENERATIONS != 1)
+			atomic_store(&counters_slot(f->c, i)->alive, now);
+	}
 	buf_init(&got, 4096);
 	assert_int_equal(readiness_look(&f->r, f->c, now, &got), !*reasons);
 	buf_append(&got, "", 1);
@@ -81,6 +86,20 @@ static void test_worker_away(void **state)
 	expect(&f, 1024,
 	       "worker 0: has accepted no connections for 11 s\n"
 	       "worker 1: has accepted no connections for 11 s\n");
+}
+
+static void test_worker_hangs(void **state)
+{
+	struct fixture f = two_workers();
+
+	(void)state;
+	expect(&f, 1000, "");
+	f.hangs = true;
+	for (uint64_t now = 1001; now <= 1013; now++)
+		expect(&f, now, "");
+	expect(&f, 1014, "worker 1: has accepted no connections for 11 s\n");
+	f.hangs = false;
+	expect(&f, 1015, "");
 }
 
 static void test_reload(void **state)
@@ -156,9 +175,10 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),	 cmocka_unit_test(test_worker_away),
-		cmocka_unit_test(test_reload),	 cmocka_unit_test(test_stopping),
-		cmocka_unit_test(test_services), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_start),	     cmocka_unit_test(test_worker_away),
+		cmocka_unit_test(test_worker_hangs), cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_stopping),     cmocka_unit_test(test_services),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
