@@ -154,7 +154,10 @@ def _workers(figures: Dict[str, Any]) -> List[Goal]:
     value = median(two, "per_second") / median(one, "per_second")
     cpu = median(two, "cpu_us") / median(one, "cpu_us")
     cost = f"processor time of a message: {median(one, 'cpu_us'):.1f} us with one, {median(two, 'cpu_us'):.1f} with two ({cpu:.2f} x)"
-    if figures["processors"] < PROCESSORS_FOR_TWO_WORKERS:
+    if figures["share"] < 1:
+        what += f", each held to {figures['share']:.1f} of a processor"
+        cost = f"there are {figures['processors']} processors (nproc), and the load needs some of them; {cost}"
+    elif figures["processors"] < PROCESSORS_FOR_TWO_WORKERS:
         why = f"cannot be shown on {figures['processors']} processors (nproc): two workers need one each, and the load others; {cost}"
         return [Goal(what, limit, f"{value:.2f} x", NOT_SHOWN, why)]
     return [Goal(what, limit, f"{value:.2f} x", _verdict(value >= 1.8), cost)]

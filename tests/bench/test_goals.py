@@ -53,7 +53,7 @@ def made_up_figures() -> Dict[str, Any]:
         },
         "large": {"over_base_mib": [10.0, 65.0, 20.0], "seconds": [1.0, 1.0, 1.0]},
         "events": {"rate": event_rates(199999, 200000, 300000), "none": runs(1000, 1010), "reads": runs(990), "stuck": runs(940, 960)},
-        "workers": {"processors": 2, "1": runs(1000), "2": runs(1100)},
+        "workers": {"processors": 2, "share": 1.0, "1": runs(1000), "2": runs(1100)},
     }  # fmt: skip
 
 
@@ -123,7 +123,11 @@ class Verdicts(unittest.TestCase):
         figures = made_up_figures()["workers"]
         self.assertIn("2 processors (nproc)", goals.evaluate({"workers": figures})[0].why)
         self.assertEqual(verdicts({"workers": {**figures, "processors": 4}}), [goals.MISSED])
-        self.assertEqual(verdicts({"workers": {"processors": 4, "1": runs(1000), "2": runs(1800)}}), [goals.MET])
+        self.assertEqual(verdicts({"workers": {"processors": 4, "share": 1.0, "1": runs(1000), "2": runs(1800)}}), [goals.MET])
+        figures = {"processors": 2, "share": 0.2, "1": runs(1000), "2": runs(1800)}
+        self.assertIn("held to 0.2 of a processor", goals.evaluate({"workers": figures})[0].what)
+        self.assertEqual(verdicts({"workers": figures}), [goals.MET])
+        self.assertEqual(verdicts({"workers": {**figures, "2": runs(1799)}}), [goals.MISSED])
 
     def test_events(self) -> None:
         """Those that were lost are said."""
