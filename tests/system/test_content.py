@@ -59,6 +59,8 @@ class Content(unittest.TestCase):
             self.assertEqual(client.reply()[:9], "552 5.3.4")
             self.assertEqual(client.say("NOOP")[:3], "250")
             self.assertEqual(gateway.stored(), [])
+            self.assertEqual(client.say("QUIT")[:3], "221")
+            gateway.wait_for("disconnect")  # all events have come
             self.assertEqual(len(gateway.events("mail")), 1)
 
     def test_smuggling(self) -> None:
