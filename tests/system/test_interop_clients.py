@@ -216,7 +216,7 @@ class Nodemailer(unittest.TestCase):
             result = self.send(gateway, {"from": "jürgen@example.org", "to": "用户@example.com", "text": "hi"})
             self.assertEqual(result.returncode, 0, result.stdout)
             mail = gateway.wait_for("mail", 1, code=250)[0]
-            self.assertEqual((mail["address"], gateway.events("rcpt")[0]["address"]), ("jürgen@example.org", "用户@example.com"))
+            self.assertEqual((mail["address"], gateway.wait_for("rcpt")[0]["address"]), ("jürgen@example.org", "用户@example.com"))
             self.assertIn("with UTF8SMTPS id", gateway.stored()[0].read_text())
 
 
