@@ -78,23 +78,11 @@ int log_descriptor(void)
 	return atomic_load(&log_fd);
 }
 
-/* A quote can harm JSON only. No other escape looks like this one: a backslash is \\u005c. */
-static char *show_quotes(char *text)
-{
-	static const char quote[] = "\\u0022";
-	const size_t len = sizeof quote - 1;
-
-	for (char *at = text; (at = strstr(at, quote)); at++) {
-		*at = '"';
-		memmove(at + 1, at + len, strlen(at + len) + 1);
-	}
-	return text;
-}
-
 __attribute__((format(printf, 2, 0))) static void log_write(enum log_level level,
 							    const char *format, va_list args)
 {
 	char raw[LOG_LINE_MAX], safe[LOG_LINE_MAX * 4 + 1], line[LOG_LINE_MAX * 4 + 256], when[32];
+	bool json;
 	int n;
 
 	if ((int)level > atomic_load_explicit(&form->level, memory_order_relaxed))
@@ -102,17 +90,17 @@ __attribute__((format(printf, 2, 0))) static void log_write(enum log_level level
 	n = vsnprintf(raw, sizeof raw, format, args);
 	if (n < 0)
 		return;
-	text_escape(raw, strlen(raw), safe, sizeof safe);
+	json = atomic_load_explicit(&form->json, memory_order_relaxed);
+	(json ? text_escape : text_escape_line)(raw, strlen(raw), safe, sizeof safe);
 	text_time(when, sizeof when);
-	/* text_escape leaves neither quote nor backslash unescaped for JSON. */
-	if (atomic_load_explicit(&form->json, memory_order_relaxed))
+	if (json)
 		n = snprintf(line, sizeof line,
 			     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%"
 			     "s\"}\n",
 			     when, level_names[level], process_name, safe);
 	else
 		n = snprintf(line, sizeof line, "%s %s %s: %s\n", when, process_name,
-			     level_names[level], show_quotes(safe));
+			     level_names[level], safe);
 	/* One write: lines of several processes do not mix. A log that cannot be written is no
 	 * reason to stop mail. */
 	if (n > 0 && write(atomic_load(&log_fd), line, (size_t)n) < 0)

@@ -11,14 +11,14 @@ bool text_is(const char *data, size_t n, const char *word)
 	return strlen(word) == n && strncasecmp(data, word, n) == 0;
 }
 
-void text_escape(const char *data, size_t n, char *out, size_t size)
+static void escape(const char *data, size_t n, bool quotes, char *out, size_t size)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)data[i];
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+		if (c >= 0x20 && c < 0x7f && (c != '"' || !quotes) && c != '\\') {
 			if (at + 1 >= size)
 				break;
 			out[at++] = (char)c;
@@ -30,6 +30,16 @@ void text_escape(const char *data, size_t n, char *out, size_t size)
 		}
 	}
 	out[at] = '\0';
+}
+
+void text_escape(const char *data, size_t n, char *out, size_t size)
+{
+	escape(data, n, true, out, size);
+}
+
+void text_escape_line(const char *data, size_t n, char *out, size_t size)
+{
+	escape(data, n, false, out, size);
 }
 
 char *text_append_octets(char *at, char *end, const char *data, size_t n)

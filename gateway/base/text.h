@@ -11,6 +11,8 @@ bool text_is(const char *data, size_t n, const char *word);
 /* Printable ASCII stays, all else (and quote and backslash) becomes \u00HH, so the result can stand
  * inside a JSON string. It always ends in NUL and is cut at `size`. */
 void text_escape(const char *data, size_t n, char *out, size_t size);
+/* The same for a line that is no JSON: quotes stay. */
+void text_escape_line(const char *data, size_t n, char *out, size_t size);
 /* Writes n octets at `at`, fewer where `end` comes first, and a NUL behind them, for which there
  * must be room: at < end. Returns where that is: the next piece goes there. */
 char *text_append_octets(char *at, char *end, const char *data, size_t n);

@@ -96,6 +96,8 @@ static void test_escape(void **state)
 	assert_string_equal(out, "plain");
 	text_escape("a\r\n\"\\\xff", 6, out, sizeof out);
 	assert_string_equal(out, "a\\u000d\\u000a\\u0022\\u005c\\u00ff");
+	text_escape_line("a\r\n\"\\\xff", 6, out, sizeof out);
+	assert_string_equal(out, "a\\u000d\\u000a\"\\u005c\\u00ff");
 	text_escape("abc\0def", 7, out, sizeof out);
 	assert_string_equal(out, "abc\\u0000def");
 	/* Cut between characters, never inside an escape. */
