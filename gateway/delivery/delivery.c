@@ -109,7 +109,7 @@ void delivery_job_free(struct delivery_job *job)
 	struct delivery *d = job->delivery;
 
 	if (job->counted)
-		counters_take(&d->counters->running, 1);
+		counter_take(&d->counters->running, 1);
 	if (d->kind->fini)
 		d->kind->fini(job);
 	spool_message_free(&job->message);
@@ -126,7 +126,7 @@ static void count_result(const struct delivery_job *job, const struct delivery_r
 
 	if (!job->counted || class < 0 || class >= COUNTERS_CLASSES)
 		return;
-	counters_add(&d->counters->results[class], 1);
+	counter_add(&d->counters->results[class], 1);
 	counters_latency_add(&d->counters->latency, ev_now(d->loop) - job->began);
 }
 
@@ -160,7 +160,7 @@ void delivery_start(struct delivery *d, struct delivery_transaction **transactio
 	job->began = ev_now(d->loop);
 	job->counted = d->counters != NULL;
 	if (job->counted)
-		counters_add(&d->counters->running, 1);
+		counter_add(&d->counters->running, 1);
 	*job_at = job;
 	d->kind->run(job);
 }

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/ident.h"
 
 #define MESSAGE_MAX  26214400 /* octets, as announced in hello */
@@ -25,10 +25,7 @@
 
 double drive_wire_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (double)clock_us() / 1e6;
 }
 
 int drive_wire_complain(const struct drive_wire *wire, int code, const char *format, ...)

@@ -149,7 +149,7 @@ static void lose(struct event_bus *bus)
 	bus->lost++;
 	bus->lost_untold++;
 	if (bus->slot)
-		counters_add(&bus->slot->events_lost, 1);
+		counter_add(&bus->slot->events_lost, 1);
 }
 
 void event_bus_publish(struct event_bus *bus, const struct event *event)
@@ -159,7 +159,7 @@ void event_bus_publish(struct event_bus *bus, const struct event *event)
 	size_t start;
 
 	if (bus->slot)
-		counters_add(&bus->slot->events, 1);
+		counter_add(&bus->slot->events, 1);
 	json_out_clear(&bus->line);
 	json_out_integer(&bus->line, event->kind);
 	json_out_raw(&bus->line, " ");

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -65,14 +65,6 @@ static void refuse(struct client *client, const char *code, const char *message)
 	close_client(client);
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* The status as it is now, in control->line. */
 static void write_status(struct control *control)
 {
@@ -84,7 +76,7 @@ static void write_status(struct control *control)
 				     .events = &events,
 				     .time = now,
 				     .seconds = (uint64_t)ev_time(),
-				     .clock_ms = clock_ms()};
+				     .clock_ms = clock_us() / 1000};
 
 	text_time(now, sizeof now);
 	event_hub_tell(control->monitor->events, &events);

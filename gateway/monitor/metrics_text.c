@@ -73,7 +73,7 @@ static uint64_t sum(const struct page *page, unsigned worker, size_t offset)
 	for (unsigned i = 0; i < page->slots_len[worker]; i++) {
 		const char *slot = (const char *)page->slots[worker][i];
 
-		total += counters_get((const counter *)(const void *)(slot + offset));
+		total += counter_get((const counter *)(const void *)(slot + offset));
 	}
 	return total;
 }
@@ -125,8 +125,7 @@ static void write_gateway(struct page *page, const struct metric *m)
 {
 	const char *gateway = (const char *)counters_gateway(page->counters);
 
-	metrics_sample(&page->w,
-		       counters_get((const counter *)(const void *)(gateway + m->offset)));
+	metrics_sample(&page->w, counter_get((const counter *)(const void *)(gateway + m->offset)));
 }
 
 static void write_worker(struct page *page, const struct metric *m)
@@ -217,7 +216,7 @@ static void write_worst_breaker(struct page *page, const struct metric *m, unsig
 	(void)m;
 	for (unsigned i = 0; i < page->slots_len[worker]; i++) {
 		const char *policy = (const char *)page->slots[worker][i] + place;
-		uint64_t state = counters_get(
+		uint64_t state = counter_get(
 			&((const struct counters_policy *)(const void *)policy)->breaker);
 
 		worst = state > worst ? state : worst;
@@ -373,8 +372,8 @@ static void find_slots(struct page *page)
 		struct counters_slot *slot = counters_slot(page->counters, i);
 		unsigned worker = i / COUNTERS_GENERATIONS;
 
-		if (!atomic_load(&slot->state) && !counters_get(&slot->since) &&
-		    !counters_get(&slot->events))
+		if (!atomic_load(&slot->state) && !counter_get(&slot->since) &&
+		    !counter_get(&slot->events))
 			continue;
 		page->slots[worker][page->slots_len[worker]++] = slot;
 		page->workers = worker + 1;

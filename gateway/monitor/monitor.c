@@ -1,21 +1,14 @@
 #include "monitor.h"
 
 #include <stddef.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define LOOK_SECONDS 1.0
 
-uint64_t monitor_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
-
 bool monitor_is_ready(struct monitor *m, struct buf *reasons)
 {
-	return readiness_look(&m->readiness, m->counters, monitor_now(), reasons);
+	return readiness_look(&m->readiness, m->counters, clock_seconds(), reasons);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)

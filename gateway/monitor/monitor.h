@@ -30,7 +30,5 @@ void monitor_start(struct monitor *m, struct ev_loop *loop);
 void monitor_stop(struct monitor *m);
 /* As readiness_look(), now. */
 bool monitor_is_ready(struct monitor *m, struct buf *reasons);
-/* CLOCK_MONOTONIC in seconds: the clock of counters_slot.since. */
-uint64_t monitor_now(void);
 
 #endif

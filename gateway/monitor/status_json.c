@@ -91,8 +91,8 @@ static uint64_t sum(struct counters *c, const counter *first)
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < counters_slots_seen(c); i++)
-		total += counters_get((const counter *)(const void *)counters_slot(c, i) +
-				      (first - base));
+		total += counter_get((const counter *)(const void *)counters_slot(c, i) +
+				     (first - base));
 	return total;
 }
 
@@ -159,14 +159,14 @@ static void put_master(struct json_out *out, const struct status_facts *facts)
 	const struct counters_gateway *gateway = counters_gateway(facts->counters);
 
 	open_part(out, "master", "{");
-	put_age(out, "up_ms", counters_get(&gateway->started), facts->seconds);
-	put_age(out, "configuration_ms", counters_get(&gateway->reloaded), facts->seconds);
+	put_age(out, "up_ms", counter_get(&gateway->started), facts->seconds);
+	put_age(out, "configuration_ms", counter_get(&gateway->reloaded), facts->seconds);
 	put_number(out, "workers", atomic_load(&gateway->workers));
 	put_boolean(out, "stopping", atomic_load(&gateway->stopping));
-	put_number(out, "reloads", counters_get(&gateway->reloads));
-	put_number(out, "reload_failures", counters_get(&gateway->reload_failures));
-	put_number(out, "worker_deaths", counters_get(&gateway->worker_deaths));
-	put_number(out, "hub_deaths", counters_get(&gateway->hub_deaths));
+	put_number(out, "reloads", counter_get(&gateway->reloads));
+	put_number(out, "reload_failures", counter_get(&gateway->reload_failures));
+	put_number(out, "worker_deaths", counter_get(&gateway->worker_deaths));
+	put_number(out, "hub_deaths", counter_get(&gateway->hub_deaths));
 	json_out_raw(out, "}");
 }
 
@@ -182,15 +182,15 @@ static void put_worker(struct json_out *out, const struct status_facts *facts, u
 	put_number(out, "worker", number / COUNTERS_GENERATIONS);
 	put_number(out, "pid", (uint64_t)atomic_load(&slot->pid));
 	put_text(out, "state", state_words[state]);
-	put_age(out, "for_ms", counters_get(&slot->since), facts->clock_ms / 1000);
+	put_age(out, "for_ms", counter_get(&slot->since), facts->clock_ms / 1000);
 	if (missing > 0 && missing <= COUNTERS_ROWS)
 		put_text(out, "missing",
 			 counters_policy_name(facts->counters, (unsigned)missing - 1));
-	put_number(out, "open", counters_get(&slot->open));
-	put_number(out, "spool", counters_get(&slot->spool));
+	put_number(out, "open", counter_get(&slot->open));
+	put_number(out, "spool", counter_get(&slot->spool));
 	open_part(out, "sessions", "{");
 	for (unsigned i = 0; i < COUNTERS_SESSION_MAX; i++)
-		put_number(out, session_words[i], counters_get(&slot->sessions[i]));
+		put_number(out, session_words[i], counter_get(&slot->sessions[i]));
 	json_out_raw(out, "}}");
 }
 
@@ -262,7 +262,7 @@ static void put_breakers(struct json_out *out, struct counters *c, unsigned row)
 
 	for (unsigned i = 0; i < counters_slots_seen(c); i++) {
 		const struct counters_slot *slot = counters_slot(c, i);
-		uint64_t breaker = counters_get(&slot->policies[row].breaker);
+		uint64_t breaker = counter_get(&slot->policies[row].breaker);
 
 		if (atomic_load(&slot->state) != COUNTERS_EMPTY && breaker < 3)
 			states[breaker]++;

@@ -187,7 +187,7 @@ void transport_free(struct transport **transport)
 	reaper_add(t->loop, t, destroy);
 }
 
-void transport_count(struct transport *t, _Atomic uint64_t *in, _Atomic uint64_t *out)
+void transport_count(struct transport *t, counter *in, counter *out)
 {
 	t->wire.counted_in = in;
 	t->wire.counted_out = out;

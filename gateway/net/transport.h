@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/counter.h"
 #include "net/tls.h"
 
 struct transport;
@@ -50,7 +51,7 @@ struct transport *transport_dial(struct ev_loop *loop, const struct address *add
 void transport_free(struct transport **t);
 /* Adds to both what goes over the wire, TLS and its handshake included; octets that come when
  * nobody wants them any more are not in it. The counters have no other writer, and outlive `t`. */
-void transport_count(struct transport *t, _Atomic uint64_t *in, _Atomic uint64_t *out);
+void transport_count(struct transport *t, counter *in, counter *out);
 struct buf *transport_in(struct transport *t);
 struct buf *transport_out(struct transport *t);
 /* Call after using the buffers: writes `out` as far as the kernel takes it, the rest when it can;

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,13 +45,10 @@ static struct buf *socket_out(struct wire *w)
 	return w->stage >= WIRE_HANDSHAKE ? &w->network->out : &w->out;
 }
 
-/* The one writer of a counter needs no locked instruction. */
-static void count(_Atomic uint64_t *to, ssize_t n)
+static void count(counter *to, ssize_t n)
 {
 	if (to)
-		atomic_store_explicit(to,
-				      atomic_load_explicit(to, memory_order_relaxed) + (uint64_t)n,
-				      memory_order_relaxed);
+		counter_add(to, (uint64_t)n);
 }
 
 static void fail(struct wire *w, const char *prefix, const char *text)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/counter.h"
 #include "tls.h"
 #include "transport.h"
 
@@ -35,10 +36,10 @@ struct wire {
 	struct wire_network *network; /* NULL while plain */
 	struct tls *tls;
 	enum wire_stage stage;
-	_Atomic uint64_t *counted_in, *counted_out; /* see transport_count(); NULL: nobody counts */
-	unsigned due;	 /* WIRE_DUE() of each transport event not yet told */
-	bool connecting; /* nothing can be read or written yet */
-	bool socket_eof; /* recv() has returned 0 */
+	counter *counted_in, *counted_out; /* see transport_count(); NULL: nobody counts */
+	unsigned due;			   /* WIRE_DUE() of each transport event not yet told */
+	bool connecting;		   /* nothing can be read or written yet */
+	bool socket_eof;		   /* recv() has returned 0 */
 	bool input_over; /* EOF was made due; after close_notify that may be before socket_eof */
 	bool finishing;
 	bool notified; /* close_notify is queued */

@@ -8,35 +8,35 @@ void policy_count_end(const struct policy_service_settings *service, const struc
 		return;
 	hook = &service->counters->hooks[call->ask->request->hook];
 	if (call->end != POLICY_NO_FAILURE) {
-		counters_add(&hook->failures[call->end], 1);
+		counter_add(&hook->failures[call->end], 1);
 		return;
 	}
-	counters_add(&hook->verdicts[call->verdict.kind], 1);
+	counter_add(&hook->verdicts[call->verdict.kind], 1);
 	counters_latency_add(&hook->latency, policy_call_age(call) / 1000);
 }
 
 void policy_count_connection(const struct policy_service_settings *service, bool registered)
 {
 	if (service->counters)
-		counters_add(&service->counters->connections, registered ? 1 : (uint64_t)-1);
+		counter_add(&service->counters->connections, registered ? 1 : (uint64_t)-1);
 }
 
 void policy_count_sent(const struct policy_service_settings *service, size_t n)
 {
 	if (service->counters)
-		counters_add(&service->counters->outstanding, n);
+		counter_add(&service->counters->outstanding, n);
 }
 
 void policy_count_unsent(const struct policy_service_settings *service, size_t n)
 {
 	if (service->counters)
-		counters_take(&service->counters->outstanding, n);
+		counter_take(&service->counters->outstanding, n);
 }
 
 void policy_count_waiting(const struct policy_service_settings *service, bool waits)
 {
 	if (service->counters)
-		counters_add(&service->counters->waiting, waits ? 1 : (uint64_t)-1);
+		counter_add(&service->counters->waiting, waits ? 1 : (uint64_t)-1);
 }
 
 void policy_count_breaker(const struct policy_service_settings *service,
@@ -53,17 +53,17 @@ void policy_count_breaker(const struct policy_service_settings *service,
 void policy_count_late(const struct policy_service_settings *service)
 {
 	if (service->counters)
-		counters_add(&service->counters->late, 1);
+		counter_add(&service->counters->late, 1);
 }
 
 void policy_count_bad(const struct policy_service_settings *service)
 {
 	if (service->counters)
-		counters_add(&service->counters->bad, 1);
+		counter_add(&service->counters->bad, 1);
 }
 
 void policy_count_unknown(const struct policy_service_settings *service)
 {
 	if (service->counters)
-		counters_add(&service->counters->unknown, 1);
+		counter_add(&service->counters->unknown, 1);
 }

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -22,10 +23,7 @@
 
 double master_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_us() / 1e6;
 }
 
 /* The service manager hears of this process, for the others have their own supervisor: this one. */

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "master_log.h"
@@ -38,7 +39,7 @@ static void refuse(struct master *m, const char *why)
 	for (const char *line = why; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		log_error("reload: %.*s", (int)strcspn(line, "\n"), line);
 	log_error("reload: nothing is changed");
-	counters_add(&counters_gateway(m->runtime.counters)->reload_failures, 1);
+	counter_add(&counters_gateway(m->runtime.counters)->reload_failures, 1);
 	snprintf(text, sizeof text, "reload-failed %u %.*s", m->runtime.config->workers, first,
 		 why);
 	tell_hub(m, text);
@@ -49,12 +50,10 @@ static void refuse(struct master *m, const char *why)
 
 static void tell_begin(void)
 {
-	struct timespec t;
 	char text[64];
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		 (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		 (unsigned long long)clock_us());
 	notify_send(text);
 }
 
@@ -126,7 +125,7 @@ static void begin(struct master *m)
 	free(why);
 	runtime_adopt(&m->runtime, &change);
 	master_log_use(m);
-	counters_add(&gateway->reloads, 1);
+	counter_add(&gateway->reloads, 1);
 	atomic_store(&gateway->reloaded, (uint64_t)time(NULL));
 	atomic_store(&gateway->workers, m->runtime.config->workers);
 	log_info("reload: %s was read again, %u new workers begin", m->file,

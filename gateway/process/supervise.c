@@ -179,7 +179,7 @@ static void log_end(struct master *m, const struct child *child, int status)
 			  strsignal(WTERMSIG(status)));
 	else
 		log_error("%s ended with code %d", child_name(child, name), WEXITSTATUS(status));
-	counters_add(child->place ? &gateway->worker_deaths : &gateway->hub_deaths, 1);
+	counter_add(child->place ? &gateway->worker_deaths : &gateway->hub_deaths, 1);
 }
 
 static void schedule_restart(struct child *child)

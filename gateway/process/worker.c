@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -37,11 +37,10 @@
 
 void worker_set_state(struct worker *w, enum counters_state state)
 {
-	struct timespec t;
+	uint64_t now = clock_seconds();
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	atomic_store(&w->host.slot->since, (uint64_t)t.tv_sec);
-	atomic_store(&w->host.slot->alive, (uint64_t)t.tv_sec);
+	atomic_store(&w->host.slot->since, now);
+	atomic_store(&w->host.slot->alive, now);
 	atomic_store(&w->host.slot->state, (int)state);
 }
 
@@ -49,11 +48,9 @@ void worker_set_state(struct worker *w, enum counters_state state)
 static void on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct worker *w = timer->data;
-	struct timespec t;
 
 	(void)loop, (void)events;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	atomic_store(&w->host.slot->alive, (uint64_t)t.tv_sec);
+	atomic_store(&w->host.slot->alive, clock_seconds());
 }
 
 void worker_publish(struct worker *w, enum event_kind kind)

@@ -31,21 +31,21 @@ void session_wait_for(struct session *s, enum session_wait wait)
 {
 	counter *sessions = s->host->slot->sessions;
 
-	counters_take(&sessions[s->counted], 1);
+	counter_take(&sessions[s->counted], 1);
 	s->wait = wait;
 	s->counted = counted_as(s, wait);
-	counters_add(&sessions[s->counted], 1);
+	counter_add(&sessions[s->counted], 1);
 }
 
 void session_count_begin(struct session *s)
 {
 	struct counters_slot *slot = s->host->slot;
 
-	counters_add(&slot->open, 1);
-	counters_add(&slot->connections, 1);
+	counter_add(&slot->open, 1);
+	counter_add(&slot->connections, 1);
 	s->wait = SESSION_WAIT_BANNER;
 	s->counted = COUNTERS_SESSION_OPENING;
-	counters_add(&slot->sessions[s->counted], 1);
+	counter_add(&slot->sessions[s->counted], 1);
 	transport_count(s->transport, &slot->octets_in, &slot->octets_out);
 }
 
@@ -55,9 +55,9 @@ void session_count_end(struct session *s)
 
 	/* However a handshake ends, but by success. */
 	if (s->wait == SESSION_WAIT_TLS)
-		counters_add(&slot->tls[COUNTERS_TLS_FAILED], 1);
-	counters_take(&slot->sessions[s->counted], 1);
-	counters_take(&slot->open, 1);
+		counter_add(&slot->tls[COUNTERS_TLS_FAILED], 1);
+	counter_take(&slot->sessions[s->counted], 1);
+	counter_take(&slot->open, 1);
 }
 
 void session_count_reply(struct session *s, const struct smtp_reply *reply)
@@ -65,7 +65,7 @@ void session_count_reply(struct session *s, const struct smtp_reply *reply)
 	int class = reply->code / 100 - 2;
 
 	if (class >= 0 && class < COUNTERS_CLASSES)
-		counters_add(&s->host->slot->replies[reply->verb][class], 1);
+		counter_add(&s->host->slot->replies[reply->verb][class], 1);
 }
 
 void session_count_secure(struct session *s, const struct tls *tls)
@@ -73,15 +73,15 @@ void session_count_secure(struct session *s, const struct tls *tls)
 	struct counters_slot *slot = s->host->slot;
 	bool newest = strcmp(tls_version(tls), "TLSv1.3") == 0;
 
-	counters_add(&slot->tls[newest ? COUNTERS_TLS_1_3 : COUNTERS_TLS_1_2], 1);
+	counter_add(&slot->tls[newest ? COUNTERS_TLS_1_3 : COUNTERS_TLS_1_2], 1);
 	if (tls_is_resumed(tls))
-		counters_add(&slot->tls_resumed, 1);
+		counter_add(&slot->tls_resumed, 1);
 }
 
 void session_count_message(struct session *s)
 {
 	struct counters_slot *slot = s->host->slot;
 
-	counters_add(&slot->messages, 1);
-	counters_add(&slot->message_octets, smtp_message_size(s->smtp));
+	counter_add(&slot->messages, 1);
+	counter_add(&slot->message_octets, smtp_message_size(s->smtp));
 }

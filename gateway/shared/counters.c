@@ -99,7 +99,7 @@ uint64_t counters_open(struct counters *c)
 	uint64_t open = 0;
 
 	for (unsigned i = 0; i < counters_slots_seen(c); i++)
-		open += counters_get(&c->slots[i].open);
+		open += counter_get(&c->slots[i].open);
 	return open;
 }
 
@@ -119,6 +119,6 @@ void counters_latency_add(struct counters_latency *l, double seconds)
 
 	while (i < COUNTERS_BUCKETS && us > counters_bounds[i])
 		i++;
-	counters_add(&l->buckets[i], 1);
-	counters_add(&l->sum, us);
+	counter_add(&l->buckets[i], 1);
+	counter_add(&l->sum, us);
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/counter.h"
 #include "protocol/failure.h"
 #include "protocol/hook.h"
 #include "protocol/verdict.h"
@@ -53,8 +54,6 @@ enum counters_session {
 };
 
 enum counters_tls { COUNTERS_TLS_1_2, COUNTERS_TLS_1_3, COUNTERS_TLS_FAILED, COUNTERS_TLS_MAX };
-
-typedef _Atomic uint64_t counter;
 
 struct counters_latency {
 	counter buckets[COUNTERS_BUCKETS + 1]; /* by counters_bounds; the last one: above all */
@@ -140,23 +139,6 @@ unsigned counters_slots_seen(const struct counters *c);
 uint64_t counters_open(struct counters *c);
 /* Octets in the spool files of all processes together. */
 uint64_t counters_spool(struct counters *c);
-
-/* For the one writer of a counter: no locked instruction. */
-static inline void counters_add(counter *to, uint64_t n)
-{
-	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
-
-static inline void counters_take(counter *from, uint64_t n)
-{
-	counters_add(from, -n);
-}
-
-static inline uint64_t counters_get(const counter *from)
-{
-	return atomic_load_explicit(from, memory_order_relaxed);
-}
 
 void counters_latency_add(struct counters_latency *l, double seconds);
 

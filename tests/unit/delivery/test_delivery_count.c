@@ -58,7 +58,7 @@ static uint64_t timed(const struct counters_delivery *d)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i <= COUNTERS_BUCKETS; i++)
-		n += counters_get(&d->latency.buckets[i]);
+		n += counter_get(&d->latency.buckets[i]);
 	return n;
 }
 
@@ -73,19 +73,19 @@ static void test_results(void **state)
 	(void)state;
 	start(d, &first);
 	start(d, &second);
-	assert_int_equal(counters_get(&counted->running), 2);
+	assert_int_equal(counter_get(&counted->running), 2);
 	assert_int_equal(timed(counted), 0);
 	while (!first || !second)
 		ev_run(loop, EVRUN_ONCE);
-	assert_int_equal(counters_get(&counted->running), 0);
-	assert_int_equal(counters_get(&counted->results[0]), 2);
+	assert_int_equal(counter_get(&counted->running), 0);
+	assert_int_equal(counter_get(&counted->results[0]), 2);
 	assert_int_equal(timed(counted), 2);
 	/* Nobody waits for the result: there is none of this kind. */
 	delivery_abandon(start(d, &first));
 	delivery_free(&d);
 	ev_run(loop, EVRUN_NOWAIT);
-	assert_int_equal(counters_get(&counted->running), 0);
-	assert_int_equal(counters_get(&counted->results[0]), 2);
+	assert_int_equal(counter_get(&counted->running), 0);
+	assert_int_equal(counter_get(&counted->results[0]), 2);
 	ev_loop_destroy(loop);
 }
 
@@ -109,15 +109,15 @@ static void test_maildir(void **state)
 		ev_run(loop, EVRUN_ONCE);
 	assert_int_equal(good, 250);
 	assert_int_equal(bad / 100, 4);
-	assert_int_equal(counters_get(&counted->results[0]), 1);
-	assert_int_equal(counters_get(&counted->results[2]), 1);
+	assert_int_equal(counter_get(&counted->results[0]), 1);
+	assert_int_equal(counter_get(&counted->results[2]), 1);
 	assert_int_equal(timed(counted), 2);
 	/* The client is gone, and the message is stored or not: that is a result. */
 	delivery_abandon(start(d, &bad));
 	delivery_free(&d);
 	io_pool_free(&pool);
-	assert_int_equal(counters_get(&counted->running), 0);
-	assert_int_equal(counters_get(&counted->results[2]), 2);
+	assert_int_equal(counter_get(&counted->running), 0);
+	assert_int_equal(counter_get(&counted->results[2]), 2);
 	ev_loop_destroy(loop);
 	free(inbox);
 }

@@ -60,7 +60,7 @@ static struct counters_slot *slot(struct counters *c, unsigned worker, unsigned 
 {
 	struct counters_slot *s = counters_slot(c, worker * COUNTERS_GENERATIONS + generation);
 
-	counters_add(&s->events, 1);
+	counter_add(&s->events, 1);
 	return s;
 }
 
@@ -106,17 +106,17 @@ static void test_workers(void **state)
 	atomic_store(&old->state, COUNTERS_RETIRING);
 	atomic_store(&new->state, COUNTERS_SERVING);
 	atomic_store(&first->state, COUNTERS_STARTING);
-	counters_add(&old->connections, 10);
-	counters_add(&new->connections, 5);
-	counters_add(&old->sessions[COUNTERS_SESSION_POLICY], 2);
-	counters_add(&new->sessions[COUNTERS_SESSION_POLICY], 1);
-	counters_add(&old->octets_in, 1000);
-	counters_add(&new->octets_out, 2000);
-	counters_add(&new->replies[9][0], 6);
-	counters_add(&new->replies[9][3], 2);
-	counters_add(&old->replies[9][3], 1);
-	counters_add(&new->tls[COUNTERS_TLS_1_3], 4);
-	counters_add(&new->tls[COUNTERS_TLS_FAILED], 3);
+	counter_add(&old->connections, 10);
+	counter_add(&new->connections, 5);
+	counter_add(&old->sessions[COUNTERS_SESSION_POLICY], 2);
+	counter_add(&new->sessions[COUNTERS_SESSION_POLICY], 1);
+	counter_add(&old->octets_in, 1000);
+	counter_add(&new->octets_out, 2000);
+	counter_add(&new->replies[9][0], 6);
+	counter_add(&new->replies[9][3], 2);
+	counter_add(&old->replies[9][3], 1);
+	counter_add(&new->tls[COUNTERS_TLS_1_3], 4);
+	counter_add(&new->tls[COUNTERS_TLS_FAILED], 3);
 	page = page_of(c);
 	expect(page, "connections_total{worker=\"0\"} 0");
 	expect(page, "connections_total{worker=\"1\"} 15");
@@ -155,16 +155,16 @@ static void test_policies(void **state)
 	(void)state;
 	counters_policy_row(c, "blocklist");
 	p = &s->policies[counters_policy_row(c, "grey\"list")];
-	counters_add(&p->outstanding, 3);
-	counters_add(&p->breaker, 2);
-	counters_add(&p->bad, 8);
-	counters_add(&p->hooks[HOOK_RCPT].verdicts[VERDICT_REJECT], 2);
+	counter_add(&p->outstanding, 3);
+	counter_add(&p->breaker, 2);
+	counter_add(&p->bad, 8);
+	counter_add(&p->hooks[HOOK_RCPT].verdicts[VERDICT_REJECT], 2);
 	counters_latency_add(&p->hooks[HOOK_RCPT].latency, 0.004);
 	counters_latency_add(&p->hooks[HOOK_RCPT].latency, 0.0001);
-	counters_add(&p->hooks[HOOK_DATA].failures[FAILURE_TIMEOUT], 1);
+	counter_add(&p->hooks[HOOK_DATA].failures[FAILURE_TIMEOUT], 1);
 	p = &other->policies[1];
-	counters_add(&p->breaker, 1); /* a process that was replaced has one of its own */
-	counters_add(&p->hooks[HOOK_RCPT].verdicts[VERDICT_REJECT], 1);
+	counter_add(&p->breaker, 1); /* a process that was replaced has one of its own */
+	counter_add(&p->hooks[HOOK_RCPT].verdicts[VERDICT_REJECT], 1);
 	counters_latency_add(&p->hooks[HOOK_RCPT].latency, 3);
 	page = page_of(c);
 #define GREY "{worker=\"0\",policy=\"grey\\\"list\""
@@ -193,8 +193,8 @@ static void test_deliveries(void **state)
 	char *page;
 
 	(void)state;
-	counters_add(&d->running, 2);
-	counters_add(&d->results[2], 5);
+	counter_add(&d->running, 2);
+	counter_add(&d->results[2], 5);
 	counters_latency_add(&d->latency, 0.5);
 	page = page_of(c);
 	expect(page, "delivery_running{worker=\"0\",delivery=\"inbox\"} 2");

@@ -19,8 +19,8 @@ static void expect_now(const struct stage *s, enum counters_session state)
 	const struct counters_slot *slot = s->host.slot;
 
 	for (unsigned i = 0; i < COUNTERS_SESSION_MAX; i++)
-		assert_int_equal(counters_get(&slot->sessions[i]), i == state);
-	assert_int_equal(counters_get(&slot->open), state != COUNTERS_SESSION_MAX);
+		assert_int_equal(counter_get(&slot->sessions[i]), i == state);
+	assert_int_equal(counter_get(&slot->open), state != COUNTERS_SESSION_MAX);
 }
 
 static void expect_replies(const struct stage *s, enum smtp_verb verb, uint64_t class2,
@@ -29,7 +29,7 @@ static void expect_replies(const struct stage *s, enum smtp_verb verb, uint64_t 
 	const uint64_t wanted[COUNTERS_CLASSES] = {class2, class3, class4, class5};
 
 	for (unsigned i = 0; i < COUNTERS_CLASSES; i++)
-		assert_int_equal(counters_get(&s->host.slot->replies[verb][i]), wanted[i]);
+		assert_int_equal(counter_get(&s->host.slot->replies[verb][i]), wanted[i]);
 }
 
 static void test_message(void **state)
@@ -53,17 +53,17 @@ static void test_message(void **state)
 	stage_say(&s, "hi\r\n.\r\n");
 	stage_until_trace(&s, "start");
 	expect_now(&s, COUNTERS_SESSION_DELIVERY);
-	assert_int_equal(counters_get(&slot->messages), 0);
+	assert_int_equal(counter_get(&slot->messages), 0);
 	stage_deliver(&s, &taken);
 	stage_until_said(&s, "Taken as 7");
 	expect_now(&s, COUNTERS_SESSION_COMMAND);
-	assert_int_equal(counters_get(&slot->messages), 1);
-	assert_int_equal(counters_get(&slot->message_octets), 4);
+	assert_int_equal(counter_get(&slot->messages), 1);
+	assert_int_equal(counter_get(&slot->message_octets), 4);
 	stage_say(&s, "QUIT\r\n");
 	stage_until_ended(&s);
 	stage_until_said(&s, "221 ");
 	expect_now(&s, COUNTERS_SESSION_MAX);
-	assert_int_equal(counters_get(&slot->connections), 1);
+	assert_int_equal(counter_get(&slot->connections), 1);
 	expect_replies(&s, SMTP_GREETING, 1, 0, 0, 0);
 	expect_replies(&s, SMTP_MAIL, 1, 0, 0, 0);
 	expect_replies(&s, SMTP_RCPT, 1, 0, 0, 1);
@@ -71,10 +71,21 @@ static void test_message(void **state)
 	expect_replies(&s, SMTP_MESSAGE, 1, 0, 0, 0);
 	expect_replies(&s, SMTP_QUIT, 1, 0, 0, 0);
 	expect_replies(&s, SMTP_EHLO, 0, 0, 0, 0);
-	assert_int_equal(counters_get(&slot->octets_in),
+	assert_int_equal(counter_get(&slot->octets_in),
 			 strlen(lines) + strlen("hi\r\n.\r\nQUIT\r\n"));
-	assert_int_equal(counters_get(&slot->octets_out), s.said.len);
+	assert_int_equal(counter_get(&slot->octets_out), s.said.len);
 	stage_fini(&s);
+}
+
+/* Until the message of a session is being delivered. */
+static void begin_delivery(struct stage *s)
+{
+	stage_init(s);
+	stage_begin(s);
+	stage_say(s, MAIL "DATA\r\nhi\r\n.\r\n");
+	stage_until_trace(s, "x@example.com");
+	stage_answer(s, 250, "2.1.5", "Good");
+	stage_until_trace(s, "start");
 }
 
 static void test_refused(void **state)
@@ -84,17 +95,12 @@ static void test_refused(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_init(&s);
-	stage_begin(&s);
-	stage_say(&s, MAIL "DATA\r\nhi\r\n.\r\n");
-	stage_until_trace(&s, "x@example.com");
-	stage_answer(&s, 250, "2.1.5", "Good");
-	stage_until_trace(&s, "start");
+	begin_delivery(&s);
 	stage_deliver(&s, &refused);
 	stage_until_said(&s, "451 ");
 	expect_replies(&s, SMTP_MESSAGE, 0, 0, 1, 0);
-	assert_int_equal(counters_get(&s.host.slot->messages), 0);
-	assert_int_equal(counters_get(&s.host.slot->message_octets), 0);
+	assert_int_equal(counter_get(&s.host.slot->messages), 0);
+	assert_int_equal(counter_get(&s.host.slot->message_octets), 0);
 	stage_fini(&s);
 	expect_now(&s, COUNTERS_SESSION_MAX);
 }
@@ -135,12 +141,7 @@ static void test_gone_in_delivery(void **state)
 	struct stage s;
 
 	(void)state;
-	stage_init(&s);
-	stage_begin(&s);
-	stage_say(&s, MAIL "DATA\r\nhi\r\n.\r\n");
-	stage_until_trace(&s, "x@example.com");
-	stage_answer(&s, 250, "2.1.5", "Good");
-	stage_until_trace(&s, "start");
+	begin_delivery(&s);
 	stage_close(&s);
 	for (int i = 0; i < 5; i++)
 		ev_run(s.loop, EVRUN_NOWAIT);
@@ -148,7 +149,7 @@ static void test_gone_in_delivery(void **state)
 	stage_deliver(&s, &taken);
 	stage_until_ended(&s);
 	expect_now(&s, COUNTERS_SESSION_MAX);
-	assert_int_equal(counters_get(&s.host.slot->messages), 1);
+	assert_int_equal(counter_get(&s.host.slot->messages), 1);
 	stage_fini(&s);
 }
 

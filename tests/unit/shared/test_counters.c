@@ -47,22 +47,22 @@ static void test_clear(void **state)
 	atomic_store(&slot->pid, 17);
 	atomic_store(&slot->state, COUNTERS_SERVING);
 	atomic_store(&slot->missing, 1);
-	counters_add(&slot->open, 3);
-	counters_add(&slot->sessions[COUNTERS_SESSION_POLICY], 3);
-	counters_add(&slot->policies[63].outstanding, 2);
-	counters_add(&slot->policies[63].late, 4);
-	counters_add(&slot->deliveries[0].running, 2);
-	counters_add(&slot->connections, 9);
+	counter_add(&slot->open, 3);
+	counter_add(&slot->sessions[COUNTERS_SESSION_POLICY], 3);
+	counter_add(&slot->policies[63].outstanding, 2);
+	counter_add(&slot->policies[63].late, 4);
+	counter_add(&slot->deliveries[0].running, 2);
+	counter_add(&slot->connections, 9);
 	counters_slot_clear(slot);
 	assert_int_equal(slot->pid, 0);
 	assert_int_equal(slot->state, COUNTERS_EMPTY);
 	assert_int_equal(slot->missing, 0);
 	assert_int_equal(counters_open(c), 0);
-	assert_int_equal(counters_get(&slot->sessions[COUNTERS_SESSION_POLICY]), 0);
-	assert_int_equal(counters_get(&slot->policies[63].outstanding), 0);
-	assert_int_equal(counters_get(&slot->policies[63].late), 4);
-	assert_int_equal(counters_get(&slot->deliveries[0].running), 0);
-	assert_int_equal(counters_get(&slot->connections), 9);
+	assert_int_equal(counter_get(&slot->sessions[COUNTERS_SESSION_POLICY]), 0);
+	assert_int_equal(counter_get(&slot->policies[63].outstanding), 0);
+	assert_int_equal(counter_get(&slot->policies[63].late), 4);
+	assert_int_equal(counter_get(&slot->deliveries[0].running), 0);
+	assert_int_equal(counter_get(&slot->connections), 9);
 }
 
 static void test_rows(void **state)
@@ -96,11 +96,11 @@ static void test_latency(void **state)
 	counters_latency_add(l, 120);
 	counters_latency_add(l, 121);
 	counters_latency_add(l, -1); /* a clock that was set back */
-	assert_int_equal(counters_get(&l->buckets[0]), 2);
-	assert_int_equal(counters_get(&l->buckets[1]), 1);
-	assert_int_equal(counters_get(&l->buckets[COUNTERS_BUCKETS - 1]), 1);
-	assert_int_equal(counters_get(&l->buckets[COUNTERS_BUCKETS]), 1);
-	assert_int_equal(counters_get(&l->sum), 241000101);
+	assert_int_equal(counter_get(&l->buckets[0]), 2);
+	assert_int_equal(counter_get(&l->buckets[1]), 1);
+	assert_int_equal(counter_get(&l->buckets[COUNTERS_BUCKETS - 1]), 1);
+	assert_int_equal(counter_get(&l->buckets[COUNTERS_BUCKETS]), 1);
+	assert_int_equal(counter_get(&l->sum), 241000101);
 }
 
 int main(void)
