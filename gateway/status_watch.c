@@ -2,20 +2,18 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "command_io.h"
 #include "protocol/control_json.h"
 #include "protocol/jsonl.h"
 #include "status_text.h"
@@ -23,9 +21,6 @@
 #define ANSWER_TIMEOUT_MS 10000
 #define PERIOD_MS	  1000
 #define OUT_MAX		  8388608
-
-/* Not an exit code: go on. */
-#define GO_ON (-1)
 
 struct asker {
 	const struct status_watch *settings;
@@ -39,64 +34,36 @@ struct asker {
 	struct termios terminal_before;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stopped = 1;
-}
-
 /* --- errors --- */
-
-__attribute__((format(printf, 3, 4))) static int complain(const struct asker *a, int code,
-							  const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "%s: ", a->settings->program);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return code;
-}
 
 static int complain_of_connection(const struct asker *a, int error)
 {
 	if (error == EACCES || error == EPERM)
-		return complain(
-			a, EX_NOPERM,
+		return command_complain(
+			a->settings->program, EX_NOPERM,
 			"may not connect to %s: become root or a member of the socket's group",
 			a->settings->path);
 	if (error == ENOENT || error == ECONNREFUSED)
-		return complain(
-			a, EX_UNAVAILABLE,
+		return command_complain(
+			a->settings->program, EX_UNAVAILABLE,
 			"no gateway runs at %s: start it, or name its socket with --socket or "
 			"its configuration with -c",
 			a->settings->path);
-	return complain(a, EX_UNAVAILABLE, "cannot connect to %s: %s; %s", a->settings->path,
-			strerror(error),
-			error == ENAMETOOLONG ? "the path of a socket has at most 107 octets"
-					      : "is that the gateway's control.sock?");
+	return command_complain(a->settings->program, EX_UNAVAILABLE,
+				"cannot connect to %s: %s; %s", a->settings->path, strerror(error),
+				error == ENAMETOOLONG
+					? "the path of a socket has at most 107 octets"
+					: "is that the gateway's control.sock?");
 }
 
 /* --- output --- */
 
-/* GO_ON, or the exit code. Nobody reads any more (`| head`): that is a good end. */
 static int write_out(struct asker *a)
 {
-	while (a->out.len) {
-		ssize_t n = write(STDOUT_FILENO, buf_head(&a->out), a->out.len);
+	int code = command_write(a->settings->program, buf_head(&a->out), a->out.len);
 
-		if (n > 0)
-			buf_consume(&a->out, (size_t)n);
-		else if (errno != EINTR || stopped)
-			return stopped || errno == EPIPE
-				       ? EX_OK
-				       : complain(a, EX_IOERR, "cannot write: %s", strerror(errno));
-	}
-	return GO_ON;
+	buf_consume(&a->out, a->out.len);
+	return code;
 }
 
 static int show(struct asker *a, const struct status *now)
@@ -130,9 +97,10 @@ static int show_away(struct asker *a, const char *why)
 		return write_out(a);
 	}
 	if (!a->away)
-		complain(a, 0, "no answer from %s: %s; trying again", a->settings->path, why);
+		command_complain(a->settings->program, 0, "no answer from %s: %s; trying again",
+				 a->settings->path, why);
 	a->away = true;
-	return GO_ON;
+	return COMMAND_GO_ON;
 }
 
 static void open_terminal(struct asker *a)
@@ -152,7 +120,6 @@ static void close_terminal(struct asker *a)
 {
 	if (a->keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &a->terminal_before);
-	buf_consume(&a->out, a->out.len);
 	buf_append_string(&a->out, "\033[?25h\n");
 	write_out(a);
 }
@@ -161,10 +128,7 @@ static void close_terminal(struct asker *a)
 
 static long now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (long)(clock_us() / 1000);
 }
 
 /* Whether q was typed. */
@@ -178,31 +142,19 @@ static bool read_key(struct asker *a)
 	return n == 1 && (key == 'q' || key == 'Q');
 }
 
-/* Until the gateway has said something or `until` has come: GO_ON; EX_OK: the end. The signals are
- * let in only while waiting, so that none falls between the look at `stopped` and the wait. */
+/* Until the gateway has said something or `until` has come: COMMAND_GO_ON; EX_OK: the end. */
 static int wait_for(struct asker *a, long until, bool *readable)
 {
 	struct pollfd fds[] = {{.fd = a->fd, .events = POLLIN},
 			       {.fd = STDOUT_FILENO},
 			       {.fd = a->keys ? STDIN_FILENO : -1, .events = POLLIN}};
-	long left = until - now_ms();
-	struct timespec limit = {.tv_sec = left > 0 ? left / 1000 : 0,
-				 .tv_nsec = left > 0 ? left % 1000 * 1000000 : 0};
-	sigset_t signals, before;
-	int n = 0;
+	int n = command_wait(fds, 3, until - now_ms());
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, &before);
-	if (!stopped)
-		n = ppoll(fds, 3, &limit, &before);
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	*readable = n > 0 && fds[0].revents;
-	if (stopped || (n > 0 && fds[1].revents & (POLLERR | POLLHUP)) ||
+	if (command_is_stopped() || (n > 0 && fds[1].revents & (POLLERR | POLLHUP)) ||
 	    (n > 0 && fds[2].revents && read_key(a)))
 		return EX_OK;
-	return GO_ON;
+	return COMMAND_GO_ON;
 }
 
 /* --- the gateway --- */
@@ -216,19 +168,6 @@ static void hang_up(struct asker *a)
 	jsonl_init(&a->in, JSONL_LINE_MAX);
 }
 
-static bool dial(struct asker *a)
-{
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	size_t len = strlen(a->settings->path);
-
-	errno = ENAMETOOLONG;
-	if (len >= sizeof name.sun_path)
-		return false;
-	memcpy(name.sun_path, a->settings->path, len);
-	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return a->fd >= 0 && connect(a->fd, (struct sockaddr *)&name, sizeof name) == 0;
-}
-
 static int on_answer(struct asker *a, const char *line, size_t len)
 {
 	enum status_result result;
@@ -238,10 +177,12 @@ static int on_answer(struct asker *a, const char *line, size_t len)
 
 	result = status_read(line, len, &now, problem, sizeof problem);
 	if (result == STATUS_REFUSED)
-		return complain(a, EX_UNAVAILABLE, "the gateway refuses: %s", problem);
+		return command_complain(a->settings->program, EX_UNAVAILABLE,
+					"the gateway refuses: %s", problem);
 	if (result == STATUS_FOREIGN)
-		return complain(a, EX_PROTOCOL, "%s is no control socket of gatepost: %s",
-				a->settings->path, problem);
+		return command_complain(a->settings->program, EX_PROTOCOL,
+					"%s is no control socket of gatepost: %s",
+					a->settings->path, problem);
 	a->answered = true;
 	a->away = false;
 	if (a->settings->json) {
@@ -256,7 +197,7 @@ static int on_answer(struct asker *a, const char *line, size_t len)
 	return code;
 }
 
-/* Waits for the answer. The gateway that closes instead: GO_ON, and a->fd is -1. */
+/* Waits for the answer. The gateway that closes instead: COMMAND_GO_ON, and a->fd is -1. */
 static int take_answer(struct asker *a)
 {
 	long until = now_ms() + ANSWER_TIMEOUT_MS;
@@ -268,11 +209,12 @@ static int take_answer(struct asker *a)
 		int code = wait_for(a, until, &readable);
 		ssize_t n;
 
-		if (code != GO_ON)
+		if (code != COMMAND_GO_ON)
 			return code;
 		if (!readable && now_ms() >= until)
-			return complain(a, EX_UNAVAILABLE, "the gateway does not answer at %s",
-					a->settings->path);
+			return command_complain(a->settings->program, EX_UNAVAILABLE,
+						"the gateway does not answer at %s",
+						a->settings->path);
 		if (!readable)
 			continue;
 		n = recv(a->fd, piece, sizeof piece, MSG_DONTWAIT);
@@ -280,11 +222,11 @@ static int take_answer(struct asker *a)
 			continue;
 		if (n <= 0) {
 			hang_up(a);
-			return GO_ON;
+			return COMMAND_GO_ON;
 		}
 		if (!jsonl_feed(&a->in, piece, (size_t)n))
-			return complain(a, EX_PROTOCOL, "a line from %s is too long",
-					a->settings->path);
+			return command_complain(a->settings->program, EX_PROTOCOL,
+						"a line from %s is too long", a->settings->path);
 		if (jsonl_next(&a->in, &line, &len))
 			return on_answer(a, line, len);
 	}
@@ -295,7 +237,8 @@ static int lost(struct asker *a, const char *why)
 	hang_up(a);
 	if (a->answered && a->settings->watch)
 		return show_away(a, why);
-	return complain(a, EX_UNAVAILABLE, "no answer from %s: %s", a->settings->path, why);
+	return command_complain(a->settings->program, EX_UNAVAILABLE, "no answer from %s: %s",
+				a->settings->path, why);
 }
 
 static int ask(struct asker *a)
@@ -303,7 +246,9 @@ static int ask(struct asker *a)
 	static const char request[] = CONTROL_STATUS;
 	int code, error;
 
-	if (a->fd < 0 && !dial(a)) {
+	if (a->fd < 0)
+		a->fd = command_dial(a->settings->path);
+	if (a->fd < 0) {
 		error = errno;
 		if (a->answered)
 			return lost(a, strerror(error));
@@ -312,7 +257,7 @@ static int ask(struct asker *a)
 	/* A gateway that has refused us already has closed: then its error is there to be read. */
 	send(a->fd, request, sizeof request - 1, MSG_NOSIGNAL);
 	code = take_answer(a);
-	if (code == GO_ON && a->fd < 0)
+	if (code == COMMAND_GO_ON && a->fd < 0)
 		return lost(a, "the gateway has closed the connection");
 	return code;
 }
@@ -324,42 +269,30 @@ static int run(struct asker *a)
 	bool readable;
 
 	if (!a->settings->watch)
-		return code == GO_ON ? EX_OK : code;
-	while (code == GO_ON) {
+		return code == COMMAND_GO_ON ? EX_OK : code;
+	while (code == COMMAND_GO_ON) {
 		next = next + PERIOD_MS > now_ms() ? next + PERIOD_MS : now_ms() + PERIOD_MS;
 		do {
 			code = wait_for(a, next, &readable);
 			/* Nothing was asked, so it is the end; told when it is asked again. */
 			if (readable)
 				hang_up(a);
-		} while (code == GO_ON && now_ms() < next);
-		if (code == GO_ON)
+		} while (code == COMMAND_GO_ON && now_ms() < next);
+		if (code == COMMAND_GO_ON)
 			code = ask(a);
 	}
 	return code;
 }
 
-static void catch_signals(void)
-{
-	/* Once only: a second signal ends us even while standard output blocks. */
-	struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-}
-
 int status_watch_run(const struct status_watch *settings)
 {
 	struct asker a = {.settings = settings, .fd = -1};
-	const char *no_colour = getenv("NO_COLOR");
 	bool draws;
 	int code;
 
-	catch_signals();
+	command_catch_signals();
 	a.terminal = isatty(STDOUT_FILENO);
-	a.coloured = a.terminal && !(no_colour && *no_colour);
+	a.coloured = command_has_colour();
 	draws = a.terminal && settings->watch && !settings->json;
 	jsonl_init(&a.in, JSONL_LINE_MAX);
 	buf_init(&a.out, OUT_MAX);
