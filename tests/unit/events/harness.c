@@ -12,22 +12,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "net/listener.h"
+#include "../listening.h"
+#include "../loop_turn.h"
 #include "net/reaper.h"
-
-static int bind_unix(const char *path)
-{
-	struct address address;
-	char text[80], error[256];
-	int fd;
-
-	snprintf(text, sizeof text, "unix:%s", path);
-	assert_true(address_parse(text, &address));
-	fd = listener_bind(&address, false, error, sizeof error);
-	if (fd < 0)
-		fail_msg("%s", error);
-	return fd;
-}
 
 void stage_open(struct stage *stage)
 {
@@ -42,10 +29,10 @@ void stage_start_hub(struct stage *stage, uint64_t ring_size, unsigned subscribe
 {
 	const struct handshake_gateway gateway = {
 		.name = "mx.test", .epoch = epoch, .software = "gatepost/test"};
-	int worker_fd = bind_unix(stage->hub_path);
+	int worker_fd = listening_on_path(stage->hub_path);
 
-	stage->hub = event_hub_new(stage->loop, worker_fd, bind_unix(stage->events_path), ring_size,
-				   subscribers_max, &gateway);
+	stage->hub = event_hub_new(stage->loop, worker_fd, listening_on_path(stage->events_path),
+				   ring_size, subscribers_max, &gateway);
 }
 
 void stage_start_bus(struct stage *stage, size_t max)
@@ -64,21 +51,33 @@ void stage_close(struct stage *stage)
 	assert_int_equal(rmdir(stage->dir), 0);
 }
 
-static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+int stage_set_up(void **state)
 {
-	(void)loop;
-	(void)timer;
-	(void)events;
+	struct stage *stage = calloc(1, sizeof *stage);
+
+	stage_open(stage);
+	*state = stage;
+	return 0;
+}
+
+int stage_set_up_hub(void **state, uint64_t ring_size, unsigned subscribers_max)
+{
+	stage_set_up(state);
+	stage_start_hub(*state, ring_size, subscribers_max, EPOCH);
+	stage_start_bus(*state, 1 << 20);
+	return 0;
+}
+
+int stage_tear_down(void **state)
+{
+	stage_close(*state);
+	free(*state);
+	return 0;
 }
 
 void stage_turn(struct stage *stage)
 {
-	ev_timer tick;
-
-	ev_timer_init(&tick, on_tick, 0.001, 0.);
-	ev_timer_start(stage->loop, &tick);
-	ev_run(stage->loop, EVRUN_ONCE);
-	ev_timer_stop(stage->loop, &tick);
+	loop_turn(stage->loop, 0.001);
 }
 
 void stage_publish(struct stage *stage, enum event_kind kind, int64_t n, size_t padding)

@@ -31,6 +31,10 @@ void stage_start_hub(struct stage *stage, uint64_t ring_size, unsigned subscribe
 		     const char *epoch);
 void stage_start_bus(struct stage *stage, size_t max);
 void stage_close(struct stage *stage);
+/* For cmocka: one in *state, without a hub or with hub and bus, and its end. */
+int stage_set_up(void **state);
+int stage_set_up_hub(void **state, uint64_t ring_size, unsigned subscribers_max);
+int stage_tear_down(void **state);
 /* One turn of the loop, waiting up to 1 ms for something to do. */
 void stage_turn(struct stage *stage);
 /* Until the condition holds; fails after 20 s. */

@@ -20,22 +20,6 @@
 #define ALL	  "[\"*\"]"
 #define OLDEST	  "\"oldest\""
 
-static int open_stage(void **state)
-{
-	struct stage *stage = calloc(1, sizeof *stage);
-
-	stage_open(stage);
-	*state = stage;
-	return 0;
-}
-
-static int close_stage(void **state)
-{
-	stage_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_hub_comes_later(void **state)
 {
 	struct stage *stage = *state;
@@ -343,7 +327,7 @@ static void test_free_flushes(void **state)
 
 int main(void)
 {
-#define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
+#define STAGED(test) cmocka_unit_test_setup_teardown(test, stage_set_up, stage_tear_down)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_hub_comes_later),	   STAGED(test_redacted),
 		STAGED(test_overflow_while_away),  STAGED(test_loss_keeps_its_place),

@@ -18,22 +18,6 @@
 
 #include "command.h"
 
-static int open_stage(void **state)
-{
-	struct stage *stage = calloc(1, sizeof *stage);
-
-	stage_open(stage);
-	*state = stage;
-	return 0;
-}
-
-static int close_stage(void **state)
-{
-	stage_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_hub(void **state)
 {
 	struct stage *stage = *state;
@@ -362,7 +346,7 @@ static void test_terminal_without_colour(void **state)
 
 int main(void)
 {
-#define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
+#define STAGED(test) cmocka_unit_test_setup_teardown(test, stage_set_up, stage_tear_down)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_hub),
 		STAGED(test_from_a_place),

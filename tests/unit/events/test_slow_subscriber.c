@@ -28,20 +28,7 @@ static size_t heap_in_use(void)
 
 static int open_stage(void **state)
 {
-	struct stage *stage = calloc(1, sizeof *stage);
-
-	stage_open(stage);
-	stage_start_hub(stage, RING_SIZE, 8, EPOCH);
-	stage_start_bus(stage, 1 << 20);
-	*state = stage;
-	return 0;
-}
-
-static int close_stage(void **state)
-{
-	stage_close(*state);
-	free(*state);
-	return 0;
+	return stage_set_up_hub(state, RING_SIZE, 8);
 }
 
 static void test_stops_reading(void **state)
@@ -183,7 +170,7 @@ static void test_largest_events(void **state)
 
 int main(void)
 {
-#define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
+#define STAGED(test) cmocka_unit_test_setup_teardown(test, open_stage, stage_tear_down)
 	const struct CMUnitTest tests[] = {
 		STAGED(test_stops_reading),
 		STAGED(test_reads_too_little),

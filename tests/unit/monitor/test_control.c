@@ -14,10 +14,11 @@
 
 #include <cmocka.h>
 
+#include "../listening.h"
+#include "../loop_turn.h"
 #include "events/event_hub.h"
 #include "monitor/control.h"
 #include "monitor/monitor.h"
-#include "net/listener.h"
 #include "net/reaper.h"
 #include "protocol/jsonl.h"
 
@@ -37,19 +38,6 @@ struct client {
 	bool ended;
 };
 
-static int bind_unix(const char *path)
-{
-	struct address address;
-	char text[100], error[256];
-	int fd;
-
-	snprintf(text, sizeof text, "unix:%s", path);
-	assert_true(address_parse(text, &address));
-	fd = listener_bind(&address, false, error, sizeof error);
-	assert_true(fd >= 0);
-	return fd;
-}
-
 static int open_stage(void **state)
 {
 	struct stage *s = calloc(1, sizeof *s);
@@ -61,7 +49,7 @@ static int open_stage(void **state)
 	assert_non_null(mkdtemp(s->dir));
 	for (int i = 0; i < 3; i++) {
 		snprintf(s->path[i], sizeof s->path[i], "%s/%s", s->dir, names[i]);
-		fds[i] = bind_unix(s->path[i]);
+		fds[i] = listening_on_path(s->path[i]);
 	}
 	s->monitor.counters = counters_new();
 	s->monitor.events = event_hub_new(s->loop, fds[0], fds[1], 65536, 4, &gateway);
@@ -87,21 +75,6 @@ static int close_stage(void **state)
 	assert_int_equal(rmdir(s->dir), 0);
 	free(s);
 	return 0;
-}
-
-static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	(void)loop, (void)timer, (void)events;
-}
-
-static void turn(struct stage *s)
-{
-	ev_timer tick;
-
-	ev_timer_init(&tick, on_tick, 0.001, 0.);
-	ev_timer_start(s->loop, &tick);
-	ev_run(s->loop, EVRUN_ONCE);
-	ev_timer_stop(s->loop, &tick);
 }
 
 static void client_open(struct stage *s, struct client *c)
@@ -136,7 +109,7 @@ static void client_send(struct stage *s, struct client *c, const char *data, siz
 		} else if (errno != EAGAIN) {
 			return;
 		}
-		turn(s);
+		loop_turn(s->loop, 0.001);
 	}
 }
 
@@ -153,7 +126,7 @@ static const char *client_take(struct stage *s, struct client *c)
 		assert_true(ev_time() < limit);
 		if (c->ended)
 			return NULL;
-		turn(s);
+		loop_turn(s->loop, 0.001);
 		n = recv(c->fd, piece, sizeof piece, MSG_DONTWAIT);
 		if (n > 0)
 			assert_true(jsonl_feed(&c->in, piece, (size_t)n));
@@ -258,7 +231,7 @@ static void test_does_not_read(void **state)
 	while (send(deaf.fd, question, sizeof question - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
 	       errno == EAGAIN) {
 		assert_true(ev_time() < limit);
-		turn(s);
+		loop_turn(s->loop, 0.001);
 	}
 	ask(s, &other);
 	expect_status(s, &other);

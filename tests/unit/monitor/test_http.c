@@ -13,9 +13,10 @@
 
 #include <cmocka.h>
 
+#include "../listening.h"
+#include "../loop_turn.h"
 #include "monitor/http.h"
 #include "net/address.h"
-#include "net/listener.h"
 
 #define ANSWER_SIZE 4096
 #define LARGE	    (8 * 1024 * 1024)
@@ -23,8 +24,7 @@
 struct stage {
 	struct ev_loop *loop;
 	struct http *http;
-	struct sockaddr_storage name;
-	socklen_t name_len;
+	struct address address;
 	unsigned made, kept_made;
 };
 
@@ -77,15 +77,9 @@ static const struct http_page pages[] = {
 static int open_stage(void **state)
 {
 	struct stage *s = calloc(1, sizeof *s);
-	struct address address;
-	char error[256];
-	int fd;
+	int fd = listening_on("127.0.0.1:0");
 
-	assert_true(address_parse("127.0.0.1:0", &address));
-	fd = listener_bind(&address, false, error, sizeof error);
-	assert_true(fd >= 0);
-	s->name_len = sizeof s->name;
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&s->name, &s->name_len), 0);
+	listening_address(fd, &s->address);
 	s->loop = ev_loop_new(0);
 	s->http = http_new(s->loop, fd, pages, sizeof pages / sizeof *pages, s);
 	assert_non_null(s->http);
@@ -103,29 +97,6 @@ static int close_stage(void **state)
 	ev_loop_destroy(s->loop);
 	free(s);
 	return 0;
-}
-
-static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	(void)loop, (void)timer, (void)events;
-}
-
-static void turn(struct stage *s)
-{
-	ev_timer tick;
-
-	ev_timer_init(&tick, on_tick, 0.001, 0.);
-	ev_timer_start(s->loop, &tick);
-	ev_run(s->loop, EVRUN_ONCE);
-	ev_timer_stop(s->loop, &tick);
-}
-
-static int dial(const struct stage *s)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(connect(fd, (const struct sockaddr *)&s->name, s->name_len), 0);
-	return fd;
 }
 
 static void say(int fd, const char *text)
@@ -149,7 +120,7 @@ static size_t hear(struct stage *s, int fd, char text[ANSWER_SIZE])
 			text[kept++] = rest[i];
 		total += n > 0 ? (size_t)n : 0;
 		if (n < 0)
-			turn(s);
+			loop_turn(s->loop, 0.001);
 		assert_true(ev_time() < until);
 	}
 	text[kept] = '\0';
@@ -161,7 +132,7 @@ static void expect(struct stage *s, const char *request, const char *status, con
 {
 	char text[ANSWER_SIZE];
 	const char *end;
-	int fd = dial(s);
+	int fd = listening_dial(&s->address);
 
 	say(fd, request);
 	hear(s, fd, text);
@@ -219,7 +190,7 @@ static void test_one_request(void **state)
 {
 	char text[ANSWER_SIZE];
 	struct stage *s = *state;
-	int fd = dial(s);
+	int fd = listening_dial(&s->address);
 
 	say(fd, GET("/page") GET("/page"));
 	hear(s, fd, text);
@@ -236,11 +207,11 @@ static void test_garbage(void **state)
 	struct stage *s = *state;
 
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-		int fd = dial(s);
+		int fd = listening_dial(&s->address);
 
 		say(fd, lines[i]);
 		for (int turns = 0; turns < 10; turns++)
-			turn(s);
+			loop_turn(s->loop, 0.001);
 		expect(s, GET("/page"), "200 ", NULL);
 		close(fd);
 	}
@@ -251,11 +222,11 @@ static void test_large(void **state)
 {
 	struct stage *s = *state;
 	char text[ANSWER_SIZE];
-	int fd = dial(s);
+	int fd = listening_dial(&s->address);
 
 	say(fd, GET("/large"));
 	for (int i = 0; i < 20; i++)
-		turn(s);
+		loop_turn(s->loop, 0.001);
 	expect(s, GET("/page"), "200 ", "page 1\n");
 	assert_true(hear(s, fd, text) > LARGE);
 }
@@ -269,7 +240,7 @@ static void test_many(void **state)
 	char octet;
 
 	for (int i = 0; i < MANY; i++) {
-		fds[i] = dial(s);
+		fds[i] = listening_dial(&s->address);
 		if (i % 2)
 			say(fds[i], "GET /page HTTP/1.1\r\nX");
 		if (i % 3 == 2)
@@ -277,7 +248,7 @@ static void test_many(void **state)
 	}
 	expect(s, GET("/page"), "200 ", "page 1\n");
 	for (int i = 0; i < 50; i++)
-		turn(s);
+		loop_turn(s->loop, 0.001);
 	for (int i = 0; i < MANY; i++) {
 		ssize_t n = recv(fds[i], &octet, 1, MSG_DONTWAIT | MSG_PEEK);
 
@@ -293,7 +264,7 @@ static void test_slow(void **state)
 {
 	struct stage *s = *state;
 	double began = ev_time(), said = 0;
-	int fd = dial(s);
+	int fd = listening_dial(&s->address);
 	ssize_t n;
 	char octet;
 
@@ -302,7 +273,7 @@ static void test_slow(void **state)
 			send(fd, "G", 1, MSG_NOSIGNAL);
 		if (ev_time() > said + 0.5)
 			said = ev_time();
-		turn(s);
+		loop_turn(s->loop, 0.001);
 		n = recv(fd, &octet, 1, MSG_DONTWAIT);
 		assert_true(ev_time() < began + 10 * HTTP_SECONDS);
 	} while (n < 0 && errno == EAGAIN);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../listening.h"
 #include "expect.h"
 #include "net/listener.h"
 #include "net/reaper.h"
@@ -51,21 +52,6 @@ static int bind_to(const char *text, bool reuse_port)
 	return listener_bind(&address, reuse_port, error, sizeof error);
 }
 
-static void own_address(int fd, struct address *address)
-{
-	address->len = sizeof address->storage;
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address->storage, &address->len), 0);
-}
-
-static int dial(const struct address *address)
-{
-	int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&address->storage, address->len), 0);
-	return fd;
-}
-
 static void check_accepted(int fd)
 {
 	int on = 0;
@@ -88,10 +74,10 @@ static void accept_one(const char *text, const char *ip)
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
-	client_fd = dial(&address);
-	own_address(client_fd, &client);
+	client_fd = listening_dial(&address);
+	listening_address(client_fd, &client);
 	RUN_UNTIL(loop, a.count == 1);
 	check_accepted(a.fds[0]);
 	address_ip(&a.peer, got);
@@ -138,7 +124,7 @@ static void test_port_in_use(void **state)
 
 	(void)state;
 	first = bind_to("127.0.0.1:0", false);
-	own_address(first, &address);
+	listening_address(first, &address);
 	snprintf(text, sizeof text, "127.0.0.1:%u", address_port(&address));
 	snprintf(expected, sizeof expected,
 		 "cannot listen on %s: Address already in use; stop what listens there (ss -ltnp "
@@ -169,7 +155,7 @@ static void test_both_families(void **state)
 	if (!have_ip6())
 		skip();
 	four = bind_to("0.0.0.0:0", false);
-	own_address(four, &address);
+	listening_address(four, &address);
 	snprintf(text, sizeof text, "[::]:%u", address_port(&address));
 	six = bind_to(text, false);
 	assert_true(six >= 0);
@@ -185,10 +171,10 @@ static void test_free_inside_accept(void **state)
 	int fd = bind_to("127.0.0.1:0", false), clients[3];
 
 	(void)state;
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
 	for (int i = 0; i < 3; i++)
-		clients[i] = dial(&address);
+		clients[i] = listening_dial(&address);
 	RUN_UNTIL(loop, a.count == 1);
 	expect_turns(loop, 0.01);
 	assert_int_equal(a.count, 1);
@@ -214,13 +200,13 @@ static void test_burst_is_taken_in_pieces(void **state)
 	int fd = bind_to("127.0.0.1:0", false), clients[200];
 
 	(void)state;
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
 	ev_prepare_init(&turn, on_turn);
 	turn.data = &a;
 	ev_prepare_start(loop, &turn);
 	for (int i = 0; i < 200; i++)
-		clients[i] = dial(&address);
+		clients[i] = listening_dial(&address);
 	RUN_UNTIL(loop, a.count == 200);
 	assert_true(a.turns_max <= 64);
 	ev_prepare_stop(loop, &turn);
@@ -241,9 +227,9 @@ static void test_out_of_descriptors(void **state)
 	int fd = bind_to("127.0.0.1:0", false), client, next;
 
 	(void)state;
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
-	client = dial(&address);
+	client = listening_dial(&address);
 	next = dup(client); /* the lowest free number: from here on, none */
 	close(next);
 	getrlimit(RLIMIT_NOFILE, &old);
@@ -278,9 +264,9 @@ static void test_unix(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(stat(text + 5, &file), 0);
 	assert_int_equal(file.st_mode & 0777, 0660);
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
-	client = dial(&address);
+	client = listening_dial(&address);
 	RUN_UNTIL(loop, a.count == 1);
 	address_ip(&a.peer, got);
 	assert_string_equal(got, "");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../listening.h"
 #include "expect.h"
 #include "net/listener.h"
 #include "net/reaper.h"
@@ -31,45 +32,19 @@ static void close_all(struct accepted *a)
 		close(a->fds[--a->count]);
 }
 
-static int bind_to(const char *text)
-{
-	struct address address;
-	int fd;
-
-	assert_true(address_parse(text, &address));
-	fd = listener_bind(&address, false, error, sizeof error);
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static void own_address(int fd, struct address *address)
-{
-	address->len = sizeof address->storage;
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address->storage, &address->len), 0);
-}
-
-static int dial(const struct address *address)
-{
-	int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&address->storage, address->len), 0);
-	return fd;
-}
-
 /* Who is in the queue was told that he is connected: he is accepted before the socket is closed. */
 static void test_finish_empties_the_queue(void **state)
 {
 	struct ev_loop *loop = ev_loop_new(0);
 	struct accepted a = {0};
 	struct address address;
-	int fd = bind_to("127.0.0.1:0"), clients[100], late;
+	int fd = listening_on("127.0.0.1:0"), clients[100], late;
 
 	(void)state;
-	own_address(fd, &address);
+	listening_address(fd, &address);
 	a.listener = listener_new(loop, fd, on_accept, &a);
 	for (int i = 0; i < 100; i++)
-		clients[i] = dial(&address);
+		clients[i] = listening_dial(&address);
 	listener_finish(&a.listener);
 	assert_null(a.listener);
 	assert_int_equal(a.count, 100);
@@ -86,7 +61,7 @@ static void test_finish_empties_the_queue(void **state)
 
 static void test_copy(void **state)
 {
-	int fd = bind_to("127.0.0.1:0"), copy, pair[2];
+	int fd = listening_on("127.0.0.1:0"), copy, pair[2];
 
 	(void)state;
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0); /* as a service manager may have it */
@@ -112,10 +87,10 @@ static void test_beside(void **state)
 	struct ev_loop *loop = ev_loop_new(0);
 	struct accepted a[3] = {0};
 	struct address address;
-	int fds[3] = {bind_to("127.0.0.1:0")}, clients[60], stranger;
+	int fds[3] = {listening_on("127.0.0.1:0")}, clients[60], stranger;
 
 	(void)state;
-	own_address(fds[0], &address);
+	listening_address(fds[0], &address);
 	for (int i = 1; i < 3; i++)
 		fds[i] = listener_bind_beside(fds[0], error, sizeof error);
 	for (int i = 0; i < 3; i++) {
@@ -123,7 +98,7 @@ static void test_beside(void **state)
 		a[i].listener = listener_new(loop, fds[i], on_accept, &a[i]);
 	}
 	for (int i = 0; i < 60; i++)
-		clients[i] = dial(&address);
+		clients[i] = listening_dial(&address);
 	RUN_UNTIL(loop, a[0].count + a[1].count + a[2].count == 60);
 	/* The kernel deals by the client's port: that one gets none of 60 is chance 3 in 10^10. */
 	assert_true(a[0].count && a[1].count && a[2].count);

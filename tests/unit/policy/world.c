@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../loop_turn.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/reaper.h"
@@ -135,21 +136,9 @@ void world_start(struct world *world)
 			world_wait(world, fake_count(&world->fakes[i], "\"type\":\"ready\""));
 }
 
-static void wake_up(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-	(void)loop;
-	(void)timer;
-	(void)revents;
-}
-
 void world_turn(struct world *world)
 {
-	ev_timer timer;
-
-	ev_timer_init(&timer, wake_up, 0.02, 0);
-	ev_timer_start(world->loop, &timer);
-	ev_run(world->loop, EVRUN_ONCE);
-	ev_timer_stop(world->loop, &timer);
+	loop_turn(world->loop, 0.02);
 }
 
 double world_clock(void)
