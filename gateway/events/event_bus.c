@@ -32,8 +32,8 @@ struct event_bus {
 	struct buf kept;
 	struct json_out line;
 	unsigned redact; /* 1u << EVENT_REDACT_x */
-	uint64_t lost, lost_untold;
-	struct counters_slot *slot; /* NULL: nobody else counts */
+	uint64_t lost_untold;
+	struct counters_slot *slot;
 };
 
 static size_t room(const struct event_bus *bus)
@@ -119,13 +119,15 @@ static void on_redial(struct ev_loop *loop, ev_timer *timer, int events)
 	dial(timer->data);
 }
 
-struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, size_t max)
+struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, size_t max,
+				struct counters_slot *slot)
 {
 	struct event_bus *bus = mem_new(sizeof *bus);
 
 	bus->loop = loop;
 	bus->path = mem_copy_string(hub_socket);
 	bus->max = max;
+	bus->slot = slot;
 	bus->delay = REDIAL_FIRST;
 	buf_init(&bus->kept, max);
 	ev_timer_init(&bus->redial, on_redial, 0., 0.);
@@ -139,17 +141,10 @@ void event_bus_redact(struct event_bus *bus, unsigned mask)
 	bus->redact = mask;
 }
 
-void event_bus_count(struct event_bus *bus, struct counters_slot *slot)
-{
-	bus->slot = slot;
-}
-
 static void lose(struct event_bus *bus)
 {
-	bus->lost++;
 	bus->lost_untold++;
-	if (bus->slot)
-		counter_add(&bus->slot->events_lost, 1);
+	counter_add(&bus->slot->events_lost, 1);
 }
 
 void event_bus_publish(struct event_bus *bus, const struct event *event)
@@ -158,8 +153,7 @@ void event_bus_publish(struct event_bus *bus, const struct event *event)
 	char now[32];
 	size_t start;
 
-	if (bus->slot)
-		counter_add(&bus->slot->events, 1);
+	counter_add(&bus->slot->events, 1);
 	json_out_clear(&bus->line);
 	json_out_integer(&bus->line, event->kind);
 	json_out_raw(&bus->line, " ");
@@ -172,11 +166,6 @@ void event_bus_publish(struct event_bus *bus, const struct event *event)
 	}
 	json_out_raw(&bus->line, "\n");
 	put(bus, bus->line.data, bus->line.len);
-}
-
-uint64_t event_bus_lost(const struct event_bus *bus)
-{
-	return bus->lost;
 }
 
 bool event_bus_is_empty(const struct event_bus *bus)

@@ -19,15 +19,13 @@ struct counters_slot;
 struct event_bus;
 
 /* Dials the hub's socket and redials when it is lost (100 ms, doubling to 1 s). While the hub has
- * not answered yet, up to `max` octets are kept. */
-struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, size_t max);
-/* Counts in `slot`, too: all events, and those of them that were lost. */
-void event_bus_count(struct event_bus *bus, struct counters_slot *slot);
+ * not answered yet, up to `max` octets are kept. `slot`, borrowed, counts all events, and those of
+ * them that did not fit. */
+struct event_bus *event_bus_new(struct ev_loop *loop, const char *hub_socket, size_t max,
+				struct counters_slot *slot);
 /* From now on, events are published without what the mask (1u << EVENT_REDACT_x) names. */
 void event_bus_redact(struct event_bus *bus, unsigned mask);
 void event_bus_publish(struct event_bus *bus, const struct event *event);
-/* Events that did not fit since the start. */
-uint64_t event_bus_lost(const struct event_bus *bus);
 /* Nothing left to send. */
 bool event_bus_is_empty(const struct event_bus *bus);
 /* Writes what the kernel takes at once, then closes. */

@@ -261,8 +261,7 @@ static void set_up_host(struct worker *w)
 	w->host.session_time = config->limits.session_time;
 	w->host.message_time = config->limits.message_time;
 	list_init(&w->host.sessions);
-	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX);
-	event_bus_count(w->host.events, w->host.slot);
+	w->host.events = event_bus_new(w->loop, w->runtime->hub_path, EVENTS_MAX, w->host.slot);
 	event_bus_redact(w->host.events, config->events.redact);
 }
 

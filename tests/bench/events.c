@@ -25,6 +25,7 @@
 #include "events/event_bus.h"
 #include "events/event_hub.h"
 #include "net/listener.h"
+#include "shared/counters.h"
 
 #define RING	    (64u << 20) /* the default */
 #define BUS	    (4u << 20)	/* as in a worker */
@@ -217,8 +218,8 @@ static void publish(struct event_bus *bus, uint64_t i)
 static uint64_t produce(uint64_t events)
 {
 	struct ev_loop *loop = ev_default_loop(0);
-	struct event_bus *bus = event_bus_new(loop, hub_path, BUS);
-	uint64_t lost;
+	static struct counters_slot slot;
+	struct event_bus *bus = event_bus_new(loop, hub_path, BUS, &slot);
 
 	prctl(PR_SET_NAME, "bench worker");
 	for (uint64_t i = 0; i < events;) {
@@ -230,9 +231,8 @@ static uint64_t produce(uint64_t events)
 	}
 	while (!event_bus_is_empty(bus))
 		ev_run(loop, EVRUN_ONCE);
-	lost = event_bus_lost(bus);
 	event_bus_free(&bus);
-	return lost;
+	return counter_get(&slot.events_lost);
 }
 
 /* --- the whole --- */

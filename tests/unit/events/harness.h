@@ -14,6 +14,7 @@
 #include "events/event_bus.h"
 #include "events/event_hub.h"
 #include "protocol/jsonl.h"
+#include "shared/counters.h"
 
 #define EPOCH "01TESTEPOCH000000000"
 
@@ -23,7 +24,8 @@ struct stage {
 	char hub_path[64], events_path[64];
 	struct event_hub *hub;
 	struct event_bus *bus;
-	uint64_t published; /* since the hub began */
+	struct counters_slot *slot; /* of the bus */
+	uint64_t published;	    /* since the hub began */
 };
 
 void stage_open(struct stage *stage);
@@ -55,6 +57,8 @@ void stage_publish(struct stage *stage, enum event_kind kind, int64_t n, size_t 
 void stage_publish_many(struct stage *stage, size_t count, size_t padding);
 /* Until all that was published is in the ring. */
 void stage_settle(struct stage *stage);
+/* Events that the bus had no room for. */
+uint64_t stage_lost(const struct stage *stage);
 /* What a hello tells now. */
 void stage_hello(struct stage *stage, uint64_t *head, uint64_t *oldest);
 

@@ -38,7 +38,7 @@ static void test_hub_comes_later(void **state)
 	client_subscribe(stage, &c, ALL, OLDEST, 1, 10);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(client_event(&c, (uint64_t)i + 1), i);
-	assert_int_equal(event_bus_lost(stage->bus), 0);
+	assert_int_equal(stage_lost(stage), 0);
 	client_close(&c);
 }
 
@@ -75,7 +75,7 @@ static void test_overflow_while_away(void **state)
 	stage_start_bus(stage, 2000);
 	for (int i = 0; i < 100; i++)
 		stage_publish(stage, EVENT_RCPT, i, 10);
-	lost = event_bus_lost(stage->bus);
+	lost = stage_lost(stage);
 	kept = 100 - lost;
 	assert_true(kept > 5 && kept < 25);
 	stage_start_hub(stage, RING_SIZE, 4, EPOCH);
@@ -86,7 +86,7 @@ static void test_overflow_while_away(void **state)
 	client_gap(&c, kept + 1, 100, "gateway");
 	stage_publish(stage, EVENT_RCPT, 100, 10);
 	assert_int_equal(client_event(&c, 101), 100);
-	assert_int_equal(event_bus_lost(stage->bus), lost);
+	assert_int_equal(stage_lost(stage), lost);
 	client_close(&c);
 }
 
@@ -103,7 +103,7 @@ static void test_loss_keeps_its_place(void **state)
 	stage_publish(stage, EVENT_RCPT, 4, 10);
 	stage_publish(stage, EVENT_RCPT, 5, 10);
 	stage_publish(stage, EVENT_RCPT, 6, 5000);
-	assert_int_equal(event_bus_lost(stage->bus), 3);
+	assert_int_equal(stage_lost(stage), 3);
 	stage_start_hub(stage, RING_SIZE, 4, EPOCH);
 	stage_settle(stage);
 	client_subscribe(stage, &c, ALL, OLDEST, 1, 3);
@@ -201,15 +201,15 @@ static void test_hub_does_not_read(void **state)
 		if (i % 100 == 0)
 			stage_turn(stage);
 	}
-	assert_true(event_bus_lost(stage->bus) > 1000);
+	assert_true(stage_lost(stage) > 1000);
 	/* the loss is told without another event, when there is room */
 	read_as_hub(stage, fd, 5000, &tally);
-	assert_int_equal(tally.lost, event_bus_lost(stage->bus));
+	assert_int_equal(tally.lost, stage_lost(stage));
 	assert_true(tally.records_of_loss >= 1);
 	stage_until(stage, event_bus_is_empty(stage->bus));
 	stage_publish(stage, EVENT_RCPT, 5000, 100);
 	read_as_hub(stage, fd, 5001, &tally);
-	assert_int_equal(tally.lost, event_bus_lost(stage->bus));
+	assert_int_equal(tally.lost, stage_lost(stage));
 	close(fd);
 	close(listener);
 }
@@ -229,7 +229,7 @@ static void test_no_room_to_tell_of_a_loss(void **state)
 		stage_publish(stage, EVENT_RCPT, 2, 10);
 		stage_until(stage, (fd = accept(listener, NULL, NULL)) >= 0);
 		read_as_hub(stage, fd, 3, &tally);
-		assert_int_equal(tally.lost, event_bus_lost(stage->bus));
+		assert_int_equal(tally.lost, stage_lost(stage));
 		event_bus_free(&stage->bus);
 		close(fd);
 	}
@@ -252,7 +252,7 @@ static void test_free_tells_of_losses(void **state)
 		stage_turn(stage);
 		for (int i = 0; i < 3; i++)
 			stage_publish(stage, EVENT_RCPT, i, 10);
-		lost = event_bus_lost(stage->bus);
+		lost = stage_lost(stage);
 		assert_true(lost > 0);
 		event_bus_free(&stage->bus);
 		read_as_hub(stage, fd, 3, &tally);
@@ -282,7 +282,7 @@ static void test_hub_restarts(void **state)
 	client_gap(&c, 0, 0, "epoch");
 	for (int i = 0; i < 30; i++)
 		assert_int_equal(client_event(&c, (uint64_t)i + 1), 100 + i);
-	assert_int_equal(event_bus_lost(stage->bus), 0);
+	assert_int_equal(stage_lost(stage), 0);
 	client_close(&c);
 }
 
