@@ -10,7 +10,6 @@
 #include "config/config.h"
 #include "delivery/spool.h"
 #include "net/listener.h"
-#include "net/passed.h"
 #include "net/tls_tickets.h"
 #include "privileges.h"
 #include "shared/clients.h"
@@ -44,23 +43,13 @@ static int bind_unix(const char *path, mode_t mode, const char *user, char *erro
 static bool bind_http(struct runtime *r, char *error, size_t size)
 {
 	const struct config *config = r->config;
-	struct address address;
-	int fd;
 
 	if (!config->http)
 		return true;
-	if (strncmp(config->http, CONFIG_PASSED, strlen(CONFIG_PASSED)) == 0) {
-		fd = passed_socket(config->http + strlen(CONFIG_PASSED), 0);
-		if (fd >= 0)
-			r->http_socket = listener_copy(fd, config->http, error, size);
-		else
-			snprintf(error, size, "%s: no such socket was passed", config->http);
-	} else if (strncmp(config->http, "unix:", 5) == 0)
+	if (strncmp(config->http, "unix:", 5) == 0)
 		r->http_socket = bind_unix(config->http + 5, 0660, config->user, error, size);
-	else if (address_parse(config->http, &address))
-		r->http_socket = listener_bind(&address, false, error, size);
 	else
-		snprintf(error, size, "%s: not an address", config->http);
+		r->http_socket = sockets_open_one(config->http, error, size);
 	return r->http_socket >= 0 || blame(r, "http", error, size);
 }
 

@@ -59,36 +59,43 @@ static const struct socket_set *twin(const struct sockets *s, size_t place,
 	return find(other, address, before);
 }
 
-static bool open_passed(struct socket_set *set, char *error, size_t size)
+/* The nth that was passed under the name of "fd:NAME". */
+static int passed(const char *address, size_t nth)
 {
-	int passed, fd;
-
-	while ((passed = passed_socket(set->address + strlen(CONFIG_PASSED), set->n)) >= 0) {
-		fd = listener_copy(passed, set->address, error, size);
-		if (fd < 0)
-			return false;
-		add(set, fd);
-	}
-	if (!set->n)
-		snprintf(error, size, "%s: no such socket was passed", set->address);
-	return set->n > 0;
+	return passed_socket(address + strlen(CONFIG_PASSED), nth);
 }
 
-static bool open_first(struct socket_set *set, char *error, size_t size)
+int sockets_open_one(const char *text, char *error, size_t size)
 {
 	struct address address;
 	int fd;
 
-	if (is_passed(set->address))
-		return open_passed(set, error, size);
-	if (!address_parse(set->address, &address)) {
-		snprintf(error, size, "%s: not an address", set->address);
-		return false;
+	if (is_passed(text)) {
+		fd = passed(text, 0);
+		if (fd >= 0)
+			return listener_copy(fd, text, error, size);
+		snprintf(error, size, "%s: no such socket was passed", text);
+		return -1;
 	}
-	fd = listener_bind(&address, false, error, size);
-	if (fd >= 0)
+	if (address_parse(text, &address))
+		return listener_bind(&address, false, error, size);
+	snprintf(error, size, "%s: not an address", text);
+	return -1;
+}
+
+/* The first; all that were passed. */
+static bool open_first(struct socket_set *set, char *error, size_t size)
+{
+	int fd = sockets_open_one(set->address, error, size), next;
+
+	while (fd >= 0) {
 		add(set, fd);
-	return fd >= 0;
+		next = is_passed(set->address) ? passed(set->address, set->n) : -1;
+		if (next < 0)
+			return true;
+		fd = listener_copy(next, set->address, error, size);
+	}
+	return false;
 }
 
 static bool open_others(struct socket_set *set, size_t workers, char *error, size_t size)

@@ -27,6 +27,9 @@ struct sockets {
 	size_t n;
 };
 
+/* One listening socket of an address as settings have it: made, or, for "fd:NAME", a copy of the
+ * first one that was passed. -1 with a reason in `error`. */
+int sockets_open_one(const char *text, char *error, size_t size);
 /* The sockets for `config`: of an address that `old` has, the same ones and what more workers need;
  * of others, new ones. `old` stays as it is. False with a reason in `error`, and whatever was new
  * closed again. */
